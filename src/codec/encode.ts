@@ -3,6 +3,7 @@ import { classOf } from '../state/classes.js'
 import { isChecked, privateCopyOf, type State } from '../state/freeze.js'
 import { kindOf, nonDataPart } from '../state/kind.js'
 import { SerializationError } from '../store-errors.js'
+import { BytesIn, BytesOut, type Parcel } from './beside.js'
 import { base64, fromBytes } from './bytes.js'
 import { errorParts } from './error-form.js'
 import { Held } from './held.js'
@@ -38,22 +39,50 @@ export function encode(value: unknown, path = ''): string {
  * A value as plain JSON data, with tags.
  * @throws {SerializationError} as {@link encode} throws it
  */
-export const plainOf = (value: unknown, path: string): unknown =>
-  tagged(value, path, { above: new Set(), replace: undefined })
+export const plainOf = (value: unknown, path: string): unknown => tagged(value, path, contextOf(undefined))
+
+/**
+ * A value as text, and large bytes beside it. {@link decodeParcel} reads both; stores have no place for bytes.
+ * @param beside false where all bytes become text
+ * @throws {SerializationError} as {@link encode} throws it
+ */
+export function encodeParcel(value: unknown, beside: boolean): Parcel {
+  const out = beside ? new BytesOut() : undefined
+  const text = JSON.stringify(tagged(value, '', contextOf(undefined, out)))
+  return { text, bytes: out?.bytes }
+}
+
+/** The same for a value that must cross: each part that cannot be encoded becomes its description. */
+export function describedParcel(value: unknown, beside: boolean): Parcel {
+  const out = beside ? new BytesOut() : undefined
+  const text = JSON.stringify(lossy(value, contextOf(describeValue, out)))
+  return { text, bytes: out?.bytes }
+}
 
 /** The same for a value that must be stored: each part that cannot be stored becomes its description. */
-export const plainDescribed = (value: unknown): unknown => lossy(value, { above: new Set(), replace: describeValue })
+export const plainDescribed = (value: unknown): unknown => lossy(value, contextOf(describeValue))
 
 /** The same for a reader, never for a store: each part that cannot be stored becomes a tag, `unsupported`. */
 export const plainForReaders = (value: unknown): unknown =>
-  lossy(value, { above: new Set(), replace: (odd) => ({ $: 'unsupported', of: describeValue(odd) }) })
+  lossy(
+    value,
+    contextOf((odd) => ({ $: 'unsupported', of: describeValue(odd) })),
+  )
 
 interface EncodeContext {
   /** The objects around the value. */
   readonly above: Set<object>
   /** Replaces a part that cannot be stored; undefined if such a part is an error. */
   readonly replace: ((odd: unknown) => unknown) | undefined
+  /** Takes large bytes; undefined where all bytes become text. */
+  readonly beside: BytesOut | undefined
 }
+
+const contextOf = (replace: EncodeContext['replace'], beside?: BytesOut): EncodeContext => ({
+  above: new Set(),
+  replace,
+  beside,
+})
 
 function lossy(value: unknown, context: EncodeContext): unknown {
   try {
@@ -74,10 +103,27 @@ function lossy(value: unknown, context: EncodeContext): unknown {
  * ```
  */
 export function decode(text: string): unknown {
+  return decodeBeside(text, undefined)
+}
+
+/**
+ * Decodes a text whose large bytes are beside it. They become parts of the value.
+ * @throws {RangeError} for bytes that the text does not name
+ * @throws {SyntaxError | SerializationError} as {@link decode} throws them, also for a name without bytes
+ */
+export function decodeParcel({ text, bytes }: Parcel): unknown {
+  if (bytes === undefined) return decode(text)
+  const beside = new BytesIn(bytes)
+  const value = decodeBeside(text, beside)
+  beside.assertTaken()
+  return value
+}
+
+function decodeBeside(text: string, beside: BytesIn | undefined): unknown {
   const value: unknown = JSON.parse(text)
   if (!text.includes('"$"')) return value
   try {
-    return revive(value)
+    return revive(value, beside)
   } catch (cause) {
     if (SerializationError.is(cause)) throw cause
     throw new SyntaxError(`The text does not come from encode: ${messageOf(cause)}`, { cause })
@@ -149,9 +195,8 @@ function container(value: object, path: string, context: EncodeContext): unknown
   if (above.has(value)) throw new SerializationError(path, 'a circular reference')
   above.add(value)
   try {
-    return form(privateCopyOf(value), path, (item, at) =>
-      replace === undefined ? tagged(item, at, context) : lossy(item, context),
-    )
+    const inner: Inner = (item, at) => (replace === undefined ? tagged(item, at, context) : lossy(item, context))
+    return form(privateCopyOf(value), path, inner, context.beside)
   } finally {
     above.delete(value)
   }
@@ -159,7 +204,7 @@ function container(value: object, path: string, context: EncodeContext): unknown
 
 type Inner = (item: unknown, path: string) => unknown
 
-function form(value: object, path: string, inner: Inner): unknown {
+function form(value: object, path: string, inner: Inner, beside: BytesOut | undefined): unknown {
   if (value instanceof Held) return heldForm(value, path, inner)
   const kind = kindOf(value)
   const odd = kind && nonDataPart(value, kind)
@@ -176,7 +221,7 @@ function form(value: object, path: string, inner: Inner): unknown {
     case 'set':
       return { $: 'set', v: [...(value as ReadonlySet<unknown>)].map((item, i) => inner(item, `${path}.values[${i}]`)) }
     case 'bytes':
-      return { $: 'bytes', ...fromBytes(value as ArrayBufferView | ArrayBuffer) }
+      return bytesForm(value as ArrayBufferView | ArrayBuffer, beside)
     case 'class': {
       const known = classOf(value)
       return { $: 'class', n: known?.name, v: inner(known?.save(value), path) }
@@ -187,6 +232,9 @@ function form(value: object, path: string, inner: Inner): unknown {
       throw new SerializationError(path, describeValue(value))
   }
 }
+
+const bytesForm = (value: ArrayBufferView | ArrayBuffer, beside: BytesOut | undefined): object =>
+  beside?.formOf(value) ?? { $: 'bytes', ...fromBytes(value) }
 
 const dateForm = (time: number): object => ({ $: 'date', v: Number.isNaN(time) ? null : time })
 

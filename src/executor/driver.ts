@@ -1,4 +1,5 @@
-// The port to a place where branches run. Drivers move texts; their content is opaque to them.
+// The port to a place where branches run. Drivers move texts, some of them also bytes beside a text; their content is
+// opaque to them.
 
 /** What a place can do. */
 export interface ExecutorAbilities {
@@ -10,6 +11,12 @@ export interface ExecutorAbilities {
   readonly preempt: boolean
   /** A task outlives the process that submitted it. Submitting it again by its id attaches to it. */
   readonly attach: boolean
+  /**
+   * Carries bytes beside texts, both ways, in place of base64 in the text: `bytes` of {@link TaskData},
+   * {@link SubmittedTask.send} and {@link TaskOwner.receive}. They arrive with their text, in their order, and belong to
+   * the receiver: a driver copies them, or hands them over. Default false.
+   */
+  readonly bytes?: boolean
 }
 
 /** Names the code of a branch: a runnable of a registry. */
@@ -33,10 +40,15 @@ export interface TaskData {
   readonly code: CodeRef
   /** The printed path of the branch, for messages: `all/7`. */
   readonly path: string
-  /** The most bytes that one text takes, in both directions. */
+  /** The most bytes that one text takes with the bytes beside it, in both directions. */
   readonly maxFrameBytes: number
   /** Everything that the branch starts with, for the task runner. */
   readonly start: string
+  /**
+   * Bytes beside `start`, perhaps none. Undefined where the driver carries texts only: its task runner then gives it no
+   * bytes.
+   */
+  readonly bytes?: readonly ArrayBuffer[] | undefined
   /** Stays the same for the tasks of one root application, whoever owns it; undefined in a worker. */
   readonly root?: string | undefined
   /** Counts the earlier owners of that root: an owner with a lower number has lost it. Undefined without a store. */
@@ -60,16 +72,16 @@ export interface Loss {
 
 /** The side of the owner of one task. */
 export interface TaskOwner {
-  /** Takes a text of the task. Texts of one task come in their order. */
-  receive(text: string): void
+  /** Takes a text of the task, and the bytes beside it. Texts of one task come in their order. */
+  receive(text: string, bytes?: readonly ArrayBuffer[]): void
   /** The task was lost: no text comes any more. It may have run, and may have done effects. */
   lost(loss: Loss): void
 }
 
 /** A task that was submitted. Calls after its end have no effect. */
 export interface SubmittedTask {
-  /** Sends a text to the task. It is lost where the task is. */
-  send(text: string): void
+  /** Sends a text to the task, and the bytes beside it. They are lost where the task is. */
+  send(text: string, bytes?: readonly ArrayBuffer[]): void
   /** It was cancelled. Where it has not begun, it never does, and `lost` follows at once. */
   withdraw?(): void
   /** The task waits for something: its slot is free meanwhile. */

@@ -28,7 +28,7 @@ export interface PoolOptions {
   readonly idleMs?: number
   /** How often a branch is delivered whose worker is lost, before it fails with a `WorkerLostError`. Default 3. */
   readonly maxDeliveries?: number
-  /** The most bytes of one text between a branch and its worker: a state, a chunk, a message. Default 64 MiB. */
+  /** The most bytes of one frame between a branch and its worker: a state, a chunk, a message. Default 64 MiB. */
   readonly maxFrameBytes?: number
   /** Called with each line that a worker writes. Default: the line is printed by this process. */
   readonly output?: (line: WorkerLine) => void

@@ -20,7 +20,7 @@ export class PoolTask implements SubmittedTask, WorkerTask {
   worker: PoolWorker<PoolTask> | undefined
   readonly #owner: TaskOwner
   readonly #pool: TaskPool
-  #early: string[] = []
+  #early: (readonly [text: string, bytes: readonly ArrayBuffer[] | undefined])[] = []
   #released = false
   #slot: Deferred<void> | undefined
 
@@ -37,7 +37,7 @@ export class PoolTask implements SubmittedTask, WorkerTask {
     this.status = 'running'
     this.worker = worker
     worker.take(this)
-    for (const text of this.#early) worker.put(['text', this.key, text])
+    for (const early of this.#early) worker.put(['text', this.key, ...early])
   }
 
   /** Its worker has begun. */
@@ -59,8 +59,8 @@ export class PoolTask implements SubmittedTask, WorkerTask {
     this.#slot = undefined
   }
 
-  receive(text: string): void {
-    if (!this.#released) this.#owner.receive(text)
+  receive(text: string, bytes?: readonly ArrayBuffer[]): void {
+    if (!this.#released) this.#owner.receive(text, bytes)
   }
 
   /** Its owner hears of its loss a turn later, because it may be within a call of its owner. */
@@ -69,10 +69,10 @@ export class PoolTask implements SubmittedTask, WorkerTask {
     if (!this.#released) queueMicrotask(() => this.#owner.lost(loss))
   }
 
-  send(text: string): void {
+  send(text: string, bytes?: readonly ArrayBuffer[]): void {
     if (this.status === 'over' || this.#released) return
-    if (this.worker === undefined || this.worker.status === 'starting') this.#early.push(text)
-    this.worker?.put(['text', this.key, text])
+    if (this.worker === undefined || this.worker.status === 'starting') this.#early.push([text, bytes])
+    this.worker?.put(['text', this.key, text, bytes])
   }
 
   withdraw(): void {

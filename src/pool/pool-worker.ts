@@ -28,7 +28,7 @@ export interface WorkerTask {
   begun(): void
   /** It is running again. */
   admit(): void
-  receive(text: string): void
+  receive(text: string, bytes?: readonly ArrayBuffer[]): void
 }
 
 /** A pool, as its workers use it. */
@@ -72,7 +72,8 @@ export class PoolWorker<Task extends WorkerTask> {
       wrote: (stream, text) => this.output.wrote(stream, text),
       ended: (end) => this.#ended(end),
     })
-    this.#outbox = new Outbox((packet) => this.#handle.post(packet))
+    // Tasks of a worker that never begins go to another one.
+    this.#outbox = new Outbox((packet) => this.#handle.post(packet, this.#begun))
   }
 
   /** Whether it has begun to work. */
@@ -155,7 +156,7 @@ export class PoolWorker<Task extends WorkerTask> {
       return by === undefined ? this.terminate() : this.kill(`It sent what cannot be followed: ${messageOf(error)}`, by)
     }
     for (const item of items) {
-      if (item[0] === 'text') this.tasks.get(item[1])?.receive(item[2])
+      if (item[0] === 'text') this.tasks.get(item[1])?.receive(item[2], item[3])
       else if (item[0] === 'end') this.#end(item[1])
       else if (item[0] === 'out') this.output.wrote(item[1], item[2])
       else this.#ready()

@@ -28,7 +28,7 @@ const MOST_SUSPECTS = 10_000
 
 export class Pool implements ExecutorDriver, TaskPool, WorkerPool<PoolTask> {
   readonly name: string
-  readonly can = { closures: false, loads: true, preempt: true, attach: false }
+  readonly can = { closures: false, loads: true, preempt: true, attach: false, bytes: true }
   readonly #transport: Transport
   readonly #settings: PoolSettings
   readonly #workers = new Set<PoolWorker<PoolTask>>()

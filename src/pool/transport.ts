@@ -21,7 +21,8 @@ export interface WorkerEvents {
 
 /** A worker that was started. */
 export interface WorkerHandle {
-  post(packet: Packet): void
+  /** @param handOver whether its bytes are handed over; otherwise they are copied, because another worker may need them */
+  post(packet: Packet, handOver: boolean): void
   /** Ends it at once; `ended` follows. */
   terminate(): void
   /** Whether it holds this process open. It does at first. */

@@ -27,8 +27,8 @@ export function createWorkerEnd({ post, load, exit }: WorkerPlace): WorkerSide {
   const outbox = new Outbox<UpItem>(post)
   const runner = createTaskRunner({
     load,
-    send(key, text, urgent) {
-      outbox.put(['text', key, text])
+    send(key, text, urgent, bytes) {
+      outbox.put(['text', key, text, bytes])
       if (urgent) outbox.flush()
     },
     ended: (key) => outbox.put(['end', key]),
@@ -48,7 +48,7 @@ export function createWorkerEnd({ post, load, exit }: WorkerPlace): WorkerSide {
           break
         }
         case 'text':
-          runner.receive(item[1], item[2])
+          runner.receive(item[1], item[2], item[3])
           break
         case 'stop':
           runner.stop(item[1])

@@ -1,4 +1,5 @@
-import { encode } from '../codec/encode.js'
+import type { Parcel } from '../codec/beside.js'
+import { encodeParcel } from '../codec/encode.js'
 import { macrotask } from '../internal/platform.js'
 import { assertFits } from './frame-size.js'
 
@@ -7,7 +8,7 @@ import { assertFits } from './frame-size.js'
 //     alone.
 // G2  The first chunk of a turn leaves at once: the code after it may compute without a further turn. Others leave at the
 //     end of the turn, or before the next frame of the branch.
-// G3  A frame is no larger than it may be, and begins anew from a size on.
+// G3  A frame is no larger than it may be, and begins anew from a size on. A chunk with bytes beside it has its own.
 
 /** A chunk, as it is produced. */
 export interface ChunkData {
@@ -24,45 +25,49 @@ const FULL = 64 * 1024
 const TAIL = ']}'
 
 export class ChunkGather {
-  readonly #send: (text: string) => void
+  readonly #send: (parcel: Parcel) => void
   readonly #most: number
+  readonly #beside: boolean
   /** The frame without its chunks. */
   #head = ''
   /** What chunks of one frame share. */
   #shared: ChunkData | undefined
   #chunks = ''
+  #bytes: Parcel['bytes']
   #scheduled = false
 
-  /** @param most the most bytes that a frame may take */
-  constructor(send: (text: string) => void, most: number) {
+  /** @param most the most bytes that a frame may take @param beside whether bytes may go beside its text */
+  constructor(send: (parcel: Parcel) => void, most: number, beside: boolean) {
     this.#send = send
     this.#most = most
+    this.#beside = beside
   }
 
   /** @throws {SerializationError} for a chunk that is no data @throws {RangeError} for one that is too large for a frame */
   add(data: ChunkData): void {
-    const chunk = encode(data.chunk) // G1
+    const chunk = encodeParcel(data.chunk, this.#beside) // G1
     if (!this.#takes(data, chunk)) {
       this.flush()
       this.#begin(data, chunk)
-    } else this.#chunks += `,${chunk}`
-    if (this.#chunks.length >= FULL) this.flush() // G3
+    } else this.#chunks += `,${chunk.text}`
+    if (this.#chunks.length >= FULL || this.#bytes !== undefined) this.flush() // G3
   }
 
-  #takes({ source, sequenceId, tracked, skipped }: ChunkData, chunk: string): boolean {
+  #takes({ source, sequenceId, tracked, skipped }: ChunkData, chunk: Parcel): boolean {
     const shared = this.#shared
-    if (shared === undefined || skipped > 0) return false
+    if (shared === undefined || skipped > 0 || chunk.bytes !== undefined) return false
     if (shared.source !== source || shared.sequenceId !== sequenceId || shared.tracked !== tracked) return false
-    return (this.#head.length + this.#chunks.length + chunk.length + 3) * 3 <= this.#most // G3
+    return (this.#head.length + this.#chunks.length + chunk.text.length + 3) * 3 <= this.#most // G3
   }
 
-  #begin(data: ChunkData, chunk: string): void {
+  #begin(data: ChunkData, { text: chunk, bytes }: Parcel): void {
     const { chunk: _chunk, ...shared } = data
     const head = `${JSON.stringify({ type: 'chunk', ...shared }).slice(0, -1)},"chunks":[`
-    assertFits(`${head}${chunk}${TAIL}`, this.#most)
+    assertFits({ text: `${head}${chunk}${TAIL}`, bytes }, this.#most)
     this.#shared = data
     this.#head = head
     this.#chunks = chunk
+    this.#bytes = bytes
     if (this.#scheduled) return
     this.#scheduled = true
     // The end of this turn is asked for before the first chunk is sent, so that it comes before the end of its packet.
@@ -76,14 +81,15 @@ export class ChunkGather {
   /** Sends what is there (G2). */
   flush(): void {
     if (this.#shared === undefined) return
-    const text = `${this.#head}${this.#chunks}${TAIL}`
+    const parcel = { text: `${this.#head}${this.#chunks}${TAIL}`, bytes: this.#bytes }
     this.drop()
-    this.#send(text)
+    this.#send(parcel)
   }
 
   /** The branch was stopped: nothing of it is sent any more. */
   drop(): void {
     this.#shared = undefined
     this.#chunks = this.#head = ''
+    this.#bytes = undefined
   }
 }

@@ -15,8 +15,9 @@ export interface ExecutorOptions {
    */
   readonly maxDeliveries?: number
   /**
-   * The most bytes that one frame between a branch and its worker may take as text: a state, a chunk, a message. A worker
-   * that sends more is ended; a branch that would need more fails. A whole number above 0. Default 64 MiB.
+   * The most bytes that one frame between a branch and its worker may take, its text and the bytes beside it: a state, a
+   * chunk, a message. A worker that sends more is ended; a branch that would need more fails. A whole number above 0.
+   * Default 64 MiB.
    */
   readonly maxFrameBytes?: number
   /**

@@ -1,6 +1,7 @@
 import type { Message, Received } from '../action/message.js'
 import { isOutside, sealMessage } from '../action/message.js'
-import { decode, encode, isAsIs, plainDescribed } from '../codec/encode.js'
+import { assertBytes, type Parcel } from '../codec/beside.js'
+import { decodeParcel, describedParcel, encodeParcel, isAsIs } from '../codec/encode.js'
 import * as errors from '../errors.js'
 import type { Plan } from '../graph/plan.js'
 import { defined } from '../internal/defined.js'
@@ -12,26 +13,36 @@ import type { BranchHost, ReportedProgress } from '../runtime/map/branch-handle.
 import { storedIdOf, storedMessage } from '../runtime/message/inbox.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import * as storeErrors from '../store-errors.js'
+import { assertFits } from './frame-size.js'
 import type { EventData, MessageData, UpFrame } from './frames.js'
 
-// Owns: values on their way through a channel: as text, and back.
+// Owns: values on their way through a channel: as text, with large bytes beside it, and back.
 // X1  A value that is no data is refused with its path, so that one frame fails and not the worker.
 // X2  An error is one of its class again, with its message, its cause and its fields; it is another object.
 
 /**
- * A frame as text.
+ * A frame as it crosses.
+ * @param beside whether the channel carries bytes beside texts
  * @throws {SerializationError} for a value that is no data
  */
-export function seal(frame: object): string {
-  for (const value of Object.values(frame)) if (!isAsIs(value)) return encode(frame)
-  return JSON.stringify(frame) // the frame itself was made here: only its values are looked through
+export function seal(frame: object, beside: boolean): Parcel {
+  for (const value of Object.values(frame)) if (!isAsIs(value)) return encodeParcel(frame, beside)
+  return { text: JSON.stringify(frame), bytes: undefined } // the frame itself was made here: only its values are looked through
 }
 
 /** The same, with words in place of values that are no data. */
-export const sealInWords = (frame: object): string => JSON.stringify(plainDescribed(frame))
+export const sealInWords = describedParcel
 
-/** The frame of a text. @throws {SyntaxError | SerializationError} for a text that no frame was made of */
-export const open = (text: string): unknown => decode(text)
+/**
+ * The frame of a text, and of the bytes beside it. Both may come from anywhere.
+ * @param most the most bytes that it takes
+ * @throws {SyntaxError | SerializationError | TypeError | RangeError} for what no frame was made of, or a frame that is too large
+ */
+export function open(parcel: Parcel, most: number): unknown {
+  if (parcel.bytes !== undefined) assertBytes(parcel.bytes)
+  assertFits(parcel, most)
+  return decodeParcel(parcel)
+}
 
 const classes = new Map<string, object>(
   Object.entries({ ...errors, ...storeErrors }).flatMap(([name, value]) =>

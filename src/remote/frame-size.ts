@@ -1,14 +1,17 @@
-/** The most that the text of one frame takes, bytes, where nothing else is chosen. */
+import type { Parcel } from '../codec/beside.js'
+
+/** The most that one frame takes, its text and the bytes beside it, where nothing else is chosen. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 /** A character takes at most three bytes. */
 const MOST_BYTES = 3
 
-/** @throws {RangeError} for a text that is larger than a frame may be */
-export function assertFits(text: string, most: number): void {
+/** @throws {RangeError} for a frame that is larger than it may be */
+export function assertFits({ text, bytes: beside = [] }: Parcel, most: number): void {
   const { length } = text
-  if (length * MOST_BYTES <= most) return
-  const bytes = length > most ? length : new TextEncoder().encode(text).length
+  const least = beside.reduce((sum, { byteLength }) => sum + byteLength, length)
+  if (least + length * (MOST_BYTES - 1) <= most) return
+  const bytes = least > most ? least : least - length + new TextEncoder().encode(text).length
   if (bytes <= most) return
   throw new RangeError(
     `A frame of ${bytes} bytes or more is larger than maxFrameBytes, ${most}. Keep large values in a store and pass their ids, or raise maxFrameBytes.`,

@@ -1,4 +1,5 @@
 import { printPath } from '../action/context.js'
+import type { Parcel } from '../codec/beside.js'
 import type { CodeRef, ExecutorDriver, Loss, SubmittedTask, TaskData } from '../executor/driver.js'
 import { monotonicNow } from '../internal/clock.js'
 import { defined } from '../internal/defined.js'
@@ -59,6 +60,8 @@ export class Submission {
   readonly #code: CodeRef
   readonly #conduct: WorkerConduct
   readonly #maxBytes: number
+  /** Whether its driver carries bytes beside texts. */
+  readonly #beside: boolean
   /** The delivery whose worker broke the protocol. */
   #broken = 0
   #mail: SentMessage[] = []
@@ -80,6 +83,7 @@ export class Submission {
     this.#code = code
     this.#conduct = new WorkerConduct(plan, task.key, branch)
     this.#maxBytes = maxFrameBytes
+    this.#beside = driver.can.bytes === true
   }
 
   /** Its printed path, for messages. */
@@ -126,14 +130,21 @@ export class Submission {
     this.n = this.#mail.length
     this.#paused = false
     const frame = startOf(this.#mail.map(({ data }) => data))
-    const start = this.#sealed(frame)
+    const { text: start, bytes } = this.#sealed(frame)
     this.#conduct.begin(frame)
     const root = this.#inPartition(topOf(this.#branch.origin).appId)
     const facts = { code: this.#code, path: this.#name, maxFrameBytes: this.#maxBytes, root }
     const incarnation = this.#branch.journal?.scope.incarnation
-    const task: TaskData = { id: this.#id, delivery, ...facts, ...defined({ incarnation }), start }
+    const task: TaskData = {
+      id: this.#id,
+      delivery,
+      ...facts,
+      ...defined({ incarnation }),
+      start,
+      ...(this.#beside && { bytes: bytes ?? [] }),
+    }
     this.#task = this.#driver.submit(task, {
-      receive: (text) => void (isPast() || this.#broken === delivery || this.#read(text)),
+      receive: (text, beside) => void (isPast() || this.#broken === delivery || this.#read({ text, bytes: beside })),
       lost: (loss) => void (isPast() || this.#branch.lost(loss)),
     })
   }
@@ -145,10 +156,9 @@ export class Submission {
     this.#mail = left.map(({ data }, i) => ({ n: i + 1, data }))
   }
 
-  #read(text: string): void {
+  #read(parcel: Parcel): void {
     try {
-      assertFits(text, this.#maxBytes)
-      const frame = open(text)
+      const frame = open(parcel, this.#maxBytes)
       assertUp(frame)
       this.#conduct.check(frame)
       this.#branch.receive(frame)
@@ -165,31 +175,32 @@ export class Submission {
     this.#broken = this.deliveries
     const task = this.#task
     if (this.#driver.can.preempt && task?.kill !== undefined) return task.kill(why)
-    task?.send(seal({ type: 'stop' }))
+    task?.send(seal({ type: 'stop' }, false).text)
     task?.release()
     this.#branch.lost({ why })
   }
 
   /** @throws {SerializationError} for a value that is no data @throws {RangeError} for more than a frame takes */
-  #sealed(frame: DownFrame): string {
-    const text = seal(frame)
-    assertFits(text, this.#maxBytes)
-    return text
+  #sealed(frame: DownFrame): Parcel {
+    const parcel = seal(frame, this.#beside)
+    assertFits(parcel, this.#maxBytes)
+    return parcel
   }
 
   /** @throws {SerializationError} for a value that is no data @throws {RangeError} for more than a frame takes */
   send(frame: DownFrame): void {
     if (this.#branch.status !== 'running') return
-    const text = this.#sealed(frame)
+    const { text, bytes } = this.#sealed(frame)
     this.#conduct.sent(frame)
-    this.#task?.send(text)
+    this.#task?.send(text, bytes)
   }
 
   /** The same, with words in place of what is no data. */
   sendInWords(frame: DownFrame): void {
     if (this.#branch.status !== 'running') return
     this.#conduct.sent(frame)
-    this.#task?.send(sealInWords(frame))
+    const { text, bytes } = sealInWords(frame, this.#beside)
+    this.#task?.send(text, bytes)
   }
 
   /** Sends a numbered notice, with words in place of what is no data. */

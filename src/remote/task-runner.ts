@@ -1,3 +1,4 @@
+import type { Parcel } from '../codec/beside.js'
 import type { CodeRef, TaskData } from '../executor/driver.js'
 import { codeFingerprint, outlineOf } from '../executor/outline.js'
 import { type FoundCode, findCode, isRegistry, type Registry } from '../executor/registry.js'
@@ -32,8 +33,11 @@ export interface TaskRunnerOptions {
    *
    * Code of the task that does not give way to the event loop may follow an urgent text. It has to leave at once, not
    * with the texts of the turn: the time limit of the task begins with it.
+   *
+   * `bytes` go beside the text, to {@link TaskOwner.receive}; they may be handed over. They come only for tasks of a driver
+   * that can carry them.
    */
-  readonly send: (id: string, text: string, urgent: boolean) => void
+  readonly send: (id: string, text: string, urgent: boolean, bytes?: readonly ArrayBuffer[]) => void
   /** Called when the task under an id has ended: its last text has been sent. */
   readonly ended?: (id: string) => void
   /** Clock of the tasks. Default: that of the platform. */
@@ -48,8 +52,11 @@ export interface TaskRunner {
   readonly size: number
   /** Runs a task. Has no effect for a task that lives. */
   run(task: TaskData): void
-  /** Hands a text of the owner to a task; nothing happens where it has ended. */
-  receive(id: string, text: string): void
+  /**
+   * Hands a text of the owner to a task; nothing happens where it has ended.
+   * @param bytes those beside the text: they belong to the task from now on
+   */
+  receive(id: string, text: string, bytes?: readonly ArrayBuffer[]): void
   /** Ends a task at once, without a word to its owner. */
   stop(id: string): void
   /** Ends all tasks at once, without a word to their owners. */
@@ -78,7 +85,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
 /** A task that is there: its branch once its code is loaded, and texts that came before. */
 interface Entry {
   branch: WorkerBranch | undefined
-  readonly early: string[]
+  readonly early: Parcel[]
   readonly maxFrameBytes: number
   /** Its chunks that have not left. */
   readonly chunks: ChunkGather
@@ -105,7 +112,8 @@ class Runner implements TaskRunner {
     const { id, code } = task
     if (this.#tasks.has(id)) return // W3
     const { maxFrameBytes } = task
-    const chunks = new ChunkGather((text) => this.#options.send(id, text, false), maxFrameBytes)
+    const send = ({ text, bytes }: Parcel): void => this.#options.send(id, text, false, bytes)
+    const chunks = new ChunkGather(send, maxFrameBytes, task.bytes !== undefined)
     const entry: Entry = { branch: undefined, early: [], maxFrameBytes, chunks }
     this.#tasks.set(id, entry)
     try {
@@ -121,10 +129,10 @@ class Runner implements TaskRunner {
     }
   }
 
-  receive(id: string, text: string): void {
+  receive(id: string, text: string, bytes?: readonly ArrayBuffer[]): void {
     const entry = this.#tasks.get(id)
-    if (entry?.branch === undefined) entry?.early.push(text)
-    else this.#follow(id, entry, text)
+    if (entry?.branch === undefined) entry?.early.push({ text, bytes })
+    else this.#follow(id, entry, { text, bytes })
   }
 
   stop(id: string): void {
@@ -173,11 +181,10 @@ class Runner implements TaskRunner {
     const { id } = task
     if (this.#tasks.get(id) !== entry) return // it was stopped meanwhile
     try {
-      assertFits(task.start, task.maxFrameBytes)
-      const start = open(task.start)
+      const start = open({ text: task.start, bytes: task.bytes }, task.maxFrameBytes)
       assertStart(start)
       entry.branch = this.#make(entry, start, code, task)
-      for (const text of entry.early.splice(0)) this.#follow(id, entry, text) // W2
+      for (const parcel of entry.early.splice(0)) this.#follow(id, entry, parcel) // W2
       entry.branch.begin()
     } catch (error) {
       this.#fail(id, entry, error)
@@ -189,6 +196,7 @@ class Runner implements TaskRunner {
     const { registry } = task.code
     const { send, clock, random } = this.#options
     const { chunks } = entry
+    const beside = task.bytes !== undefined
     return new WorkerBranch(start, {
       settings: { clock, random },
       code,
@@ -196,13 +204,14 @@ class Runner implements TaskRunner {
       sendChunk: (chunk) => chunks.add(chunk),
       send: (frame) => {
         chunks.flush()
-        const text = seal(frame)
-        assertFits(text, maxFrameBytes)
-        send(id, text, start.timed && frame.type === 'started')
+        const parcel = seal(frame, beside)
+        assertFits(parcel, maxFrameBytes)
+        send(id, parcel.text, start.timed && frame.type === 'started', parcel.bytes)
       },
       sendInWords: (frame) => {
         chunks.flush()
-        send(id, sealInWords(frame), false)
+        const { text, bytes } = sealInWords(frame, beside)
+        send(id, text, false, bytes)
       },
       keep: (progress) => (registry === LOCAL ? keepHere(progress) : undefined),
       kept: keptHere,
@@ -214,10 +223,9 @@ class Runner implements TaskRunner {
     })
   }
 
-  #follow(id: string, entry: Entry, text: string): void {
+  #follow(id: string, entry: Entry, parcel: Parcel): void {
     try {
-      assertFits(text, entry.maxFrameBytes)
-      const frame = open(text)
+      const frame = open(parcel, entry.maxFrameBytes)
       assertDown(frame)
       entry.branch?.receive(frame)
     } catch (error) {
@@ -230,11 +238,9 @@ class Runner implements TaskRunner {
     this.#tasks.delete(id)
     entry.chunks.flush()
     entry.branch?.stop()
-    this.#options.send(
-      id,
-      error instanceof OtherCode ? seal({ type: 'mismatch', outline: error.outline }) : sealInWords(failed(error)),
-      false,
-    )
+    const isOther = error instanceof OtherCode
+    const frame: UpFrame = isOther ? { type: 'mismatch', outline: error.outline } : failed(error)
+    this.#options.send(id, sealInWords(frame, false).text, false)
     this.#options.ended?.(id)
   }
 }

@@ -53,17 +53,27 @@ export const RESULTS: Readonly<Record<string, ExecutorCase>> = {
     },
   },
 
-  'carries a state of a megabyte': {
+  'carries a state of megabytes: of text, and of bytes, each end of which has its own': {
     async check({ executor }) {
       const text = 'x'.repeat(1_000_000)
+      const bytes = Uint8Array.from({ length: 500_000 }, (_, i) => i)
+      const views = [
+        bytes,
+        bytes.subarray(3, 400_003),
+        new Float64Array(bytes.buffer, 8),
+        new DataView(bytes.buffer, 1),
+      ]
+      const seen = [text, ...views]
+      const whole = wholeOf(seen)
       const map = kit.mapStates({
         reads: [],
         writes: ['n'],
         action: mirror,
-        states: [{ seen: [text] }, { seen: [text] }],
-        reduce: ({ results }) => ({ n: results.filter(({ state }) => state.seen[0] === text).length }),
+        states: [{ seen }, { seen }],
+        reduce: ({ results }) => ({ n: results.filter(({ state }) => wholeOf(state.seen) === whole).length }),
       })
       assertSame('whole states', (await appOf(executor, map).run()).state.n, 2)
+      assertSame('the bytes of the caller', wholeOf(seen), whole)
     },
   },
 
@@ -276,6 +286,12 @@ function describe(value: unknown): string {
   if (Object.is(value, -0)) return '-0'
   return typeof value === 'object' ? JSON.stringify(value) : `${typeof value} ${String(value)}`
 }
+
+/** Values as a text: of bytes their kind and a sum. */
+const wholeOf = (values: readonly unknown[]): string =>
+  values.map((one) => (ArrayBuffer.isView(one) ? `${one.constructor.name} ${sumOf(one)}` : one)).join()
+const sumOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): number =>
+  new Uint8Array(buffer, byteOffset, byteLength).reduce((sum, byte, i) => (sum + byte * (i % 97)) % 1e9, byteLength)
 
 /** Turns of the event loop. */
 async function turns(count: number): Promise<void> {

@@ -5,7 +5,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { machines } from './baseline.js'
 import type { Case, Measured } from './case.js'
 import * as subject from './exec-subjects.js'
-import { median, type Round, ratios } from './measure.js'
+import { median, type Round, ratios, rounds } from './measure.js'
 import { newFile } from './saving-subjects.js'
 
 // By the clock, not by CPU: what counts is when the result is there, and the work is on several cores.
@@ -88,6 +88,14 @@ const chunks = async (): Promise<Measured> => {
   )
 }
 
+/** By the CPU of both threads: each end copies more than once, and waits for pages of memory. */
+const bytes = async (): Promise<Measured> => {
+  await using executor = threads({ workers: 1, worker })
+  await using bare = subject.bareBytes()
+  const all = await rounds(9, () => subject.bytes(executor), bare.run)
+  return { samples: ratios(all), baseline: median(all.map((round) => round.baseline)) }
+}
+
 /** Branches in threads and processes, beside the same work elsewhere. */
 export const execCases: readonly Case[] = [
   {
@@ -102,4 +110,5 @@ export const execCases: readonly Case[] = [
   { name: 'exec.io', unit: '× one branch', target: 1.5, run: io },
   { name: 'exec.cpu', unit: '× in process', target: 1 / 1.6, run: cpu },
   { name: 'exec.chunks', unit: '× in process', target: 5, run: chunks },
+  { name: 'exec.bytes', unit: '× bare thread', target: 10, run: bytes },
 ]

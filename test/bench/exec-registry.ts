@@ -5,7 +5,7 @@ import { defineRegistry } from 'teasel/executor'
 
 // The branches of the cases of executors, in a module without side effects.
 
-export const work = defineState<{ n: number; text: string; digest: string; sum: number }>()
+export const work = defineState<{ n: number; text: string; digest: string; sum: number; bytes: Uint8Array }>()
 
 const step = work.action({
   reads: ['n', 'text'],
@@ -60,8 +60,15 @@ export const hold = work.action({
   },
 })
 
+/** Gives back the bytes that it reads. */
+export const echo = work.action({
+  reads: ['bytes'],
+  writes: ['bytes'],
+  run: ({ state }) => ({ bytes: state.bytes }),
+})
+
 export const registry = defineRegistry({
   name: 'bench',
   module: import.meta.url,
-  graphs: { twoSteps, call, hash, pour, hold },
+  graphs: { twoSteps, call, hash, pour, hold, echo },
 })

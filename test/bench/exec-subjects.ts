@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { createApplication } from 'teasel'
 import type { Executor } from 'teasel/executor'
 import type { Persister } from 'teasel/persistence'
-import { call, hash, hold, pour, twoSteps, work } from './exec-registry.js'
+import { call, echo, hash, hold, pour, twoSteps, work } from './exec-registry.js'
 
 // The subjects of the cases of executors: the same maps, whatever runs their branches.
 
@@ -98,5 +100,43 @@ export function holding(executor: Executor) {
         })
       return pids[times - 1] ?? 0
     },
+  }
+}
+
+const LARGE = new Uint8Array(8 * 1024 * 1024).map((_, i) => i % 251)
+
+const echoed = work.graph({
+  actions: {
+    map: work.mapStates({
+      reads: [],
+      writes: ['sum'],
+      action: echo,
+      states: { one: { bytes: LARGE } },
+      reduce: ({ results: [only] }) => ({ sum: only?.state.bytes.length ?? 0 }),
+    }),
+  },
+})
+
+/** A state of 8 MB there and back. */
+export async function bytes(executor: Executor): Promise<void> {
+  const app = createApplication(echoed, { entrypoint: 'map', state: {}, executor })
+  const { sum } = (await app.run()).state
+  if (sum !== LARGE.length) throw new RangeError(`${sum} bytes came back.`)
+}
+
+const ECHO =
+  "const { parentPort } = require('node:worker_threads')\n" +
+  "parentPort.on('message', (bytes) => { const copy = bytes.slice(); parentPort.postMessage(copy, [copy.buffer]) })"
+
+/** The same bytes to a bare thread and back: each end copies them once, and hands the copy over. */
+export function bareBytes() {
+  const thread = new Worker(ECHO, { eval: true })
+  return {
+    run: async (): Promise<void> => {
+      const copy = LARGE.slice()
+      thread.postMessage(copy, [copy.buffer])
+      await once(thread, 'message')
+    },
+    [Symbol.asyncDispose]: async () => void (await thread.terminate()),
   }
 }

@@ -70,6 +70,20 @@ it('a chunk crosses as it was when it was produced', async () => {
   expect(chunks).toEqual([{ n: 1 }, { n: 2 }])
 })
 
+it('a chunk with large bytes has a frame of its own, in its order', async () => {
+  const large = new Uint8Array(5_000).fill(7)
+  const seen = await pour(async function* () {
+    for (const n of numbers(9)) yield n % 3 === 2 ? large : n
+    return { n: 1 }
+  })
+
+  expect(seen.chunks).toEqual(numbers(9).map((n) => (n % 3 === 2 ? large : n)))
+  expect(framesOf(seen).map((text) => text.replace(/.*"chunks":/, ''))).toEqual([
+    ...['[0]}', '[1]}', '[{"$":"bytes","n":"Uint8Array","i":0}]}'],
+    ...['[3,4]}', '[{"$":"bytes","n":"Uint8Array","i":0}]}', '[6,7]}', '[{"$":"bytes","n":"Uint8Array","i":0}]}'],
+  ])
+})
+
 it('a chunk that is no data is left out alone, with a fault', async () => {
   const { chunks, faults, ends } = await pour(async function* () {
     yield 1

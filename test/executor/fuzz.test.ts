@@ -1,14 +1,16 @@
 import fc from 'fast-check'
 import { createApplication, defineMessage, defineState, type Logger, type } from 'teasel'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { type Mangle, rogue } from '../support/channel/rogue.js'
+import { type Mangle, rogue, type Sent } from '../support/channel/rogue.js'
 
 // Frames of a real run, changed at random, at both ends of its channel.
 
 const RUNS = Number(process.env['TEASEL_RUNS'] ?? 300)
 
+/** So many bytes cross beside their text. */
+const LARGE = 5_000
 const note = defineMessage('note', type<number>())
-const kit = defineState<{ n: number; ends: readonly string[] }>()
+const kit = defineState<{ n: number; large: Uint8Array; ends: readonly string[] }>()
 const add = kit.action({
   reads: ['n'],
   writes: ['n'],
@@ -22,8 +24,14 @@ const pour = kit.action({
   writes: ['n'],
   async *run({ state }) {
     for (let i = 0; i < 9; i++) yield i
+    yield new Uint8Array(LARGE)
     return { n: state.n + 1 }
   },
+})
+const grow = kit.action({
+  reads: ['large'],
+  writes: ['large'],
+  run: ({ state }) => ({ large: new Uint8Array([...state.large, 1]) }),
 })
 const below = kit.mapStates({
   reads: ['n'],
@@ -43,26 +51,42 @@ const asks = kit.action({
 })
 const victim = kit
   .graph({
-    actions: { first: add, second: pour, third: below, fourth: asks },
-    transitions: { first: 'second', second: 'third', third: 'fourth' },
+    actions: { first: add, grow, second: pour, third: below, fourth: asks },
+    transitions: { first: 'grow', grow: 'second', second: 'third', third: 'fourth' },
   })
   .runnable({ entrypoint: 'first' })
 const sibling = kit
-  .graph({ actions: { first: add, second: pour }, transitions: { first: 'second' } })
+  .graph({ actions: { first: add, grow, second: pour }, transitions: { first: 'grow', grow: 'second' } })
   .runnable({ entrypoint: 'first' })
 
 /** One change of one text. */
 type Change =
   | { readonly how: 'drop' | 'twice' | 'later' | 'cut' | 'pollute' }
   | { readonly how: 'set'; readonly at: readonly number[]; readonly to: unknown }
+  | { readonly how: 'bytes'; readonly of: (before: readonly ArrayBuffer[] | undefined) => unknown }
 
 const anyJson = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
   fc.constantFrom<unknown>(-1, 0, 1, 1e9, 2 ** 53, '', 'map/b', 'toString', '__proto__', null, [], {}),
+  fc.constantFrom<unknown>({ $: 'bytes', n: 'Uint8Array', i: 0 }, { $: 'bytes', n: 'Float64Array', i: 0 }),
   fc.constantFrom<unknown>({ $: 'number', v: 'NaN' }, { $: 'class', n: 'x' }, { $: 'error', name: 1, props: [] }),
 )
 const change: fc.Arbitrary<Change> = fc.oneof(
   fc.constantFrom<Change>({ how: 'drop' }, { how: 'twice' }, { how: 'later' }, { how: 'cut' }, { how: 'pollute' }),
+  fc.record({
+    how: fc.constant('bytes'),
+    of: fc.constantFrom<Extract<Change, { how: 'bytes' }>['of']>(
+      () => undefined,
+      () => [],
+      () => 'bytes',
+      () => [new Uint8Array(3)],
+      () => [null],
+      () => [new SharedArrayBuffer(LARGE)],
+      (before = []) => [...before, new ArrayBuffer(3)],
+      (before = []) => [...before, ...before],
+      (before = []) => before.map(() => new ArrayBuffer(3)),
+    ),
+  }),
   fc.record({ how: fc.constant('set'), at: fc.array(fc.nat(20), { minLength: 1, maxLength: 4 }), to: anyJson }),
 )
 const changes = fc.array(fc.tuple(fc.nat(45), change), { minLength: 1, maxLength: 3 })
@@ -81,8 +105,8 @@ function replaced(value: unknown, at: readonly number[], to: unknown): unknown {
 }
 
 function mangle(all: readonly (readonly [number, Change])[]): Mangle {
-  const late: string[] = []
-  return (text, { path, delivery }, index) => {
+  const late: Sent[] = []
+  return (text, { path, delivery }, index, bytes) => {
     if (path !== 'map/a' || delivery > 1) return [text]
     const one = all.find(([at]) => at === index)?.[1]
     const before = late.splice(0)
@@ -94,14 +118,16 @@ function mangle(all: readonly (readonly [number, Change])[]): Mangle {
       case 'twice':
         return [text, text, ...before]
       case 'later':
-        late.push(text)
+        late.push({ text, bytes })
         return before
       case 'cut':
         return [text.slice(0, text.length >> 1), ...before]
       case 'pollute':
         return [`{"__proto__":{"admin":true},"constructor":{"prototype":{"admin":true}},${text.slice(1)}`, ...before]
       case 'set':
-        return [JSON.stringify(replaced(JSON.parse(text), one.at, one.to)), ...before]
+        return [{ text: JSON.stringify(replaced(JSON.parse(text), one.at, one.to)), bytes }, ...before]
+      case 'bytes':
+        return [{ text, bytes: one.of(bytes) }, ...before]
       default:
         return one satisfies never
     }
@@ -124,7 +150,7 @@ async function runMangled(up: Mangle | undefined, down: Mangle | undefined, pree
     reads: [],
     writes: ['ends'],
     settle: 'collect',
-    state: () => ({ n: 1 }),
+    state: () => ({ n: 1, large: new Uint8Array(LARGE) }),
     actions: { a: victim, b: sibling },
     reduce: ({ results }) => ({ ends: results.map(({ key, status, state }) => `${key} ${status} ${state.n}`) }),
   })

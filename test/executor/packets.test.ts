@@ -5,11 +5,15 @@ import { type DownItem, downItems, Outbox, type Packet, type UpItem, upItems } f
 
 const code = { registry: 'r', name: 'n', module: 'file:///m.js', action: undefined, fingerprint: 'f' }
 const task = { delivery: 2, maxFrameBytes: 70_000, path: 'map/a\tb\n~1', start: '{"type":"start","text":"a\\tb"}' }
+const large = (n: number): ArrayBuffer => new Uint8Array(9).fill(n).buffer
 const down: readonly DownItem[] = [
   ['code', 3, code],
   ['run', '12', 3, task],
   ['text', '12', '{"a":"\t"}'],
   ['text', '13', ''],
+  ['text', '12', '{"a":0}', [large(1), large(2)]],
+  ['run', '13', 3, { ...task, bytes: [] }],
+  ['run', '14', 3, { ...task, bytes: [large(3)] }],
   ['stop', '12'],
   ['exit'],
 ]
@@ -17,6 +21,8 @@ const up: readonly UpItem[] = [
   ['ready'],
   ['text', '12', '{"a":"\t"}'],
   ['text', '12', ''],
+  ['text', '12', '{"a":"\t"}', [large(4)]],
+  ['text', '13', '', [large(5), large(6)]],
   ['out', 'stderr', 'two\nlines\t'],
   ['end', '12'],
 ]
@@ -60,3 +66,17 @@ it.each(['', 'text', 'text\t', 'text\t12', 'end', 'end\t1\t2', 'out\tstdin\t"x"'
     expect(() => upItems(['teasel', `ready\n${line}`])).toThrow('Item 1 of its packet is unknown.')
   },
 )
+
+it.each<[string, unknown]>([
+  ['ready', [large(1)]],
+  ['bytes\t1\t1\ttext', undefined],
+  ['bytes\t1\t2\ttext', [large(1)]],
+  ['bytes\t1\t1\ttext', [large(1), large(2)]],
+  ['bytes\t1\t0.5\ttext', [large(1)]],
+  ['bytes\t1\t-1\ttext', [large(1)]],
+  ['bytes\t1\t1\ttext', 'x'],
+  ['ready', 'x'],
+  ['ready', null],
+])('bytes that are not those of the items are refused: %j with %j', (line, bytes) => {
+  expect(() => upItems(['teasel', line, bytes])).toThrow(/^Its packet (lacks|has) /)
+})

@@ -4,7 +4,7 @@ import { createExecutor, createTaskRunner, type Executor, type TaskData } from '
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { macrotask } from '../../src/internal/platform.js'
-import { type Mangle, rogue } from '../support/channel/rogue.js'
+import { type Mangle, rogue, type Sent } from '../support/channel/rogue.js'
 import { flushUntil } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -65,15 +65,24 @@ async function runWith(executor: Executor, { reads = false, limit, hears = false
 /** Changes the texts of the victim, at its first delivery only or at all. */
 const ofVictim =
   (change: Mangle, always = false): Mangle =>
-  (text, task, index) =>
-    task.path === 'map/victim' && (always || task.delivery === 1) ? change(text, task, index) : [text]
+  (text, task, index, bytes) =>
+    task.path === 'map/victim' && (always || task.delivery === 1) ? change(text, task, index, bytes) : [text]
 
 const typeOf = (text: string): unknown => Reflect.get(Object(decode(text)), 'type')
 /** Sends a frame before the first one of a type. */
 const before =
-  (type: string, frame: string | object): Mangle =>
+  (type: string, frame: string | Sent | object): Mangle =>
   (text) =>
-    typeOf(text) === type ? [typeof frame === 'string' ? frame : encode(frame), text] : [text]
+    typeOf(text) === type ? [typeof frame === 'string' || isSent(frame) ? frame : encode(frame), text] : [text]
+const isSent = (frame: object): frame is Sent => 'bytes' in frame
+/** Puts bytes beside the frames of a type. */
+const withBytes =
+  (type: string, bytes: () => unknown): Mangle =>
+  (text) =>
+    typeOf(text) === type ? [{ text, bytes: bytes() }] : [text]
+/** A line of a log, with JSON as its data. */
+const log = (data: string): string => `{"type":"log","level":"info","text":"x","data":${data}}`
+const named = (i: number, n = 'Uint8Array'): string => JSON.stringify({ $: 'bytes', n, i })
 /** The same, for tests of their own. */
 const sends = before
 /** Replaces fields of the frames of a type. */
@@ -264,6 +273,31 @@ const REFUSED: readonly (readonly [what: string, mangle: Mangle, told: string])[
     before('step', { type: 'event', event: chunk, tracked: false, skipped: 0 }),
     'a chunk of its own crosses as a frame of its own',
   ],
+  ['bytes that no text names', withBytes('step', () => [new ArrayBuffer(8)]), 'It does not name the bytes 0'],
+  ['bytes in place of a list', withBytes('step', () => 'bytes'), 'Its bytes are no list'],
+  ['a view in place of its bytes', withBytes('step', () => [new Uint8Array(8)]), 'Its bytes 0 are no ArrayBuffer'],
+  [
+    'bytes that others may change',
+    withBytes('step', () => [new SharedArrayBuffer(8)]),
+    'Its bytes 0 are no ArrayBuffer',
+  ],
+  ['a name without bytes', before('step', log(named(0))), 'The text does not come from encode'],
+  ['a name of other bytes', before('step', { text: log(named(1)), bytes: [new ArrayBuffer(8)] }), 'names the bytes 1'],
+  [
+    'bytes named twice',
+    before('step', { text: log(`[${named(0)},${named(0)}]`), bytes: [new ArrayBuffer(8)] }),
+    'or twice',
+  ],
+  [
+    'half a number in bytes',
+    before('step', { text: log(named(0, 'Float64Array')), bytes: [new ArrayBuffer(9)] }),
+    'multiple of 8',
+  ],
+  [
+    'bytes of no kind',
+    before('step', { text: log(named(0, 'Function')), bytes: [new ArrayBuffer(8)] }),
+    'bytes of the kind "Function"',
+  ],
   ['other code, late', before('step', { type: 'mismatch', outline: [] }), 'it refused its code after it had begun'],
 ]
 
@@ -349,6 +383,14 @@ describe('a worker', () => {
     expect([ends, told[0]]).toEqual([['victim 3', 'sibling 3'], expect.stringContaining('A frame of 80')])
   })
 
+  it('that sends more bytes beside a text than maxFrameBytes is refused', async () => {
+    const bytes = [new ArrayBuffer(40_000), new ArrayBuffer(40_000)]
+    const large = sends('step', { text: log(`[${named(0)},${named(1)}]`), bytes })
+    const { ends, told } = await runWith(rogue({ up: ofVictim(large), maxFrameBytes: 70_000 }))
+
+    expect([ends, told[0]]).toEqual([['victim 3', 'sibling 3'], expect.stringContaining('A frame of 80')])
+  })
+
   it('gets no larger text than maxFrameBytes: its branch fails', async () => {
     const { ends } = await runWith(rogue({ maxFrameBytes: 100 }))
 
@@ -360,6 +402,13 @@ describe('a worker', () => {
     const { ends } = await runWith(rogue({ down: ofVictim(odd, true) }))
 
     expect(ends).toEqual(['victim TypeError', 'sibling 3'])
+  })
+
+  it('that gets bytes which no frame names fails its task, and no other', async () => {
+    const odd: Mangle = (text) => (typeOf(text) === 'credit' ? [{ text, bytes: [new ArrayBuffer(8)] }] : [text])
+    const { ends } = await runWith(rogue({ down: ofVictim(odd, true) }))
+
+    expect(ends).toEqual(['victim RangeError', 'sibling 3'])
   })
 })
 

@@ -399,6 +399,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     K1: ['../executor/pool › stream the chunks of a branch in order', '../executor/packets › arrive as they were put'],
     K3: ['../executor/pool-workers › pass on each line with its stream, and its branch where one runs'],
     K2: ['../executor/pool-workers › leave packets of other code alone'],
+    K4: ['../executor/packets › bytes that are not those of the items are refused'],
   },
   'pool/pool-worker.ts': {
     P1: ['../executor/pool-workers › hold no process open while they are idle'],
@@ -433,7 +434,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../executor/chunks › in order, and before what follows them',
       '../executor/pool › end a worker that calculates past the grace period of its cancel',
     ],
-    G3: ['../executor/chunks › cross in several, and one that is too large alone is left out'],
+    G3: [
+      '../executor/chunks › cross in several, and one that is too large alone is left out',
+      '../executor/chunks › with large bytes has a frame of its own',
+    ],
   },
   'remote/crossing.ts': {
     X1: ['../contract/channel › in its inputs fails its branch, and no other'],
@@ -774,6 +778,13 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'adapters/sqlite/wait-questions.ts': {
     W1: ['../persistence/summaries-agree › answers any questions after any calls'],
+  },
+  'codec/beside.ts': {
+    B1: ['../executor/bytes › shares no bytes with its copy, at either end'],
+    B2: [
+      '../executor/trust › that gets bytes which no frame names fails its task, and no other',
+      '../executor/fuzz › frames that were changed at random do no harm',
+    ],
   },
   'check/check-map.ts': {
     M1: ['../check/foretold › does what is foretold'],

@@ -100,7 +100,7 @@ function startThread(options: ThreadsOptions, events: WorkerEvents): WorkerHandl
   })
   thread.on('exit', (exitCode) => events.ended({ why: whyEnded(failure, exitCode), exitCode }))
   return {
-    post: (packet) => thread.postMessage(packet),
+    post: (packet, handOver) => thread.postMessage(packet, handOver ? packet[2] : undefined),
     terminate: () => void thread.terminate(),
     hold: (held) => (held ? thread.ref() : thread.unref()),
   }

@@ -21,7 +21,7 @@ function serveProcess(): void {
 /** Output crosses with the packets: a thread whose streams are read would hold its owner open. */
 function serveThread(port: MessagePort): void {
   const { received, wrote } = createWorkerEnd({
-    post: (packet) => port.postMessage(packet),
+    post: (packet) => port.postMessage(packet, packet[2]),
     load: loadModule,
     exit: () => process.exit(),
   })

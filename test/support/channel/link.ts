@@ -5,21 +5,22 @@ import { macrotask } from '../../../src/internal/platform.js'
 // L1  Texts arrive in order, at least one macrotask after they were sent; those of one turn together.
 // L2  After its death nothing arrives any more, sent or not.
 
-type Arrived = (id: string, text: string, task: TaskData | undefined) => void
+type Bytes = readonly ArrayBuffer[] | undefined
+type Arrived = (id: string, text: string, bytes: Bytes, task: TaskData | undefined) => void
 
 /** One direction of a channel. */
 export class Way {
   readonly #arrived: Arrived
-  #sent: (readonly [string, string, TaskData | undefined])[] = []
+  #sent: Parameters<Arrived>[] = []
   #dead = false
 
   constructor(arrived: Arrived) {
     this.#arrived = arrived
   }
 
-  send(id: string, text: string, task?: TaskData): void {
+  send(id: string, text: string, bytes: Bytes, task?: TaskData): void {
     if (this.#dead) return
-    if (this.#sent.push([id, text, task]) === 1) macrotask(() => this.#arrive())
+    if (this.#sent.push([id, text, bytes, task]) === 1) macrotask(() => this.#arrive())
   }
 
   #arrive(): void {

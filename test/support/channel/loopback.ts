@@ -11,7 +11,7 @@ import { Way } from './link.js'
 /** The owner's end of a worker, and its worker. */
 class Loopback implements ExecutorDriver {
   readonly name = 'loopback'
-  readonly can = { closures: true, loads: false, preempt: false, attach: false }
+  readonly can = { closures: true, loads: false, preempt: false, attach: false, bytes: true }
   readonly #system: BranchSystem
   readonly #owners = new Map<string, TaskOwner>()
   #runner!: TaskRunner
@@ -26,11 +26,13 @@ class Loopback implements ExecutorDriver {
 
   #begin(): void {
     const { clock, random } = this.#system
-    const up = new Way((id, text) => this.#owners.get(id)?.receive(text))
-    const runner = createTaskRunner({ clock, random, send: (id, text) => up.send(id, text) })
+    const up = new Way((id, text, bytes) => this.#owners.get(id)?.receive(text, bytes))
+    const runner = createTaskRunner({ clock, random, send: (id, text, _, bytes) => up.send(id, text, bytes) })
     this.#runner = runner
     this.#up = up
-    this.#down = new Way((id, text, task) => (task === undefined ? runner.receive(id, text) : runner.run(task)))
+    this.#down = new Way((id, text, bytes, task) =>
+      task === undefined ? runner.receive(id, text, bytes) : runner.run(task),
+    )
   }
 
   submit: ExecutorDriver['submit'] = (task, owner) => {
@@ -40,9 +42,9 @@ class Loopback implements ExecutorDriver {
       return { send() {}, release() {} }
     }
     this.#owners.set(id, owner)
-    this.#down.send(id, '', task)
+    this.#down.send(id, '', undefined, task)
     return {
-      send: (text) => this.#down.send(id, text),
+      send: (text, bytes) => this.#down.send(id, text, bytes),
       release: () => {
         if (this.#owners.get(id) === owner) this.#owners.delete(id)
       },

@@ -1,10 +1,21 @@
 import { createExecutor, createTaskRunner, type Executor, type TaskData, type TaskOwner } from 'teasel/executor'
 import { macrotask } from '../../../src/internal/platform.js'
 
-// Owns: an executor in this process whose worker does not send what its task runner makes: each text may be replaced.
+// Owns: an executor in this process whose worker does not send what its task runner makes: each text may be replaced, and
+// so may the bytes beside it.
 
-/** What becomes of a text: those that are sent in its place. */
-export type Mangle = (text: string, task: TaskData, index: number) => readonly string[]
+/** A text, and whatever is beside it. */
+export interface Sent {
+  readonly text: string
+  readonly bytes: unknown
+}
+/** What becomes of a text and its bytes: those that are sent in its place. The text itself keeps its bytes. */
+export type Mangle = (
+  text: string,
+  task: TaskData,
+  index: number,
+  bytes: readonly ArrayBuffer[] | undefined,
+) => readonly (string | Sent)[]
 
 interface RogueOptions {
   readonly up?: Mangle
@@ -18,6 +29,10 @@ interface RogueOptions {
 const IDLE = 60
 
 const same: Mangle = (text) => [text]
+const sentIn =
+  (text: string, bytes: unknown) =>
+  (one: string | Sent): Sent =>
+    typeof one === 'string' ? { text: one, bytes: one === text ? bytes : undefined } : one
 
 export function rogue({ up = same, down = same, preempt = false, maxFrameBytes }: RogueOptions): Executor {
   interface Live {
@@ -42,7 +57,7 @@ export function rogue({ up = same, down = same, preempt = false, maxFrameBytes }
     ticking = [...lives.values()].some(({ changed }) => changed)
     if (ticking) macrotask(tick)
   }
-  const changed = (live: Live, texts: readonly string[], text: string): void => {
+  const changed = (live: Live, texts: readonly (string | Sent)[], text: string): void => {
     if (texts.length === 1 && texts[0] === text) return
     live.changed = true
     if (ticking) return
@@ -50,13 +65,14 @@ export function rogue({ up = same, down = same, preempt = false, maxFrameBytes }
     macrotask(tick)
   }
   const runner = createTaskRunner({
-    send(id, text) {
+    send(id, text, _, bytes) {
       const live = lives.get(id)
       if (live === undefined) return
-      const texts = up(text, live.task, live.sent++)
-      changed(live, texts, text)
+      const sent = up(text, live.task, live.sent++, bytes)
+      changed(live, sent, text)
       idle = 0
-      for (const one of texts) macrotask(() => void (lives.get(id) === live && live.owner.receive(one)))
+      for (const one of sent.map(sentIn(text, bytes)))
+        macrotask(() => void (lives.get(id) === live && live.owner.receive(one.text, one.bytes as never)))
     },
     ended(id) {
       const live = lives.get(id)
@@ -65,18 +81,19 @@ export function rogue({ up = same, down = same, preempt = false, maxFrameBytes }
   })
   const driver = {
     name: 'rogue',
-    can: { closures: true, loads: false, preempt, attach: false },
+    can: { closures: true, loads: false, preempt, attach: false, bytes: true },
     submit(task: TaskData, owner: TaskOwner) {
       const { id } = task
       const live: Live = { task, owner, sent: 0, got: 0, changed: false }
       lives.set(id, live)
       macrotask(() => void (lives.get(id) === live && runner.run(task)))
       return {
-        send(text: string) {
-          const texts = down(text, task, live.got++)
-          changed(live, texts, text)
+        send(text: string, bytes?: readonly ArrayBuffer[]) {
+          const sent = down(text, task, live.got++, bytes)
+          changed(live, sent, text)
           idle = 0
-          for (const one of texts) macrotask(() => void (lives.get(id) === live && runner.receive(id, one)))
+          for (const one of sent.map(sentIn(text, bytes)))
+            macrotask(() => void (lives.get(id) === live && runner.receive(id, one.text, one.bytes as never)))
         },
         kill: (why: string) => lose(live, why),
         release() {
