@@ -1,10 +1,9 @@
 import { defined } from '../internal/defined.js'
 import type { State } from '../state/freeze.js'
-import type { StoringSummary } from './app-status.js'
-import type { Awaitable, Row } from './driver.js'
+import type { Row } from './driver.js'
 import type { CancelledNote, FullFacts, ManifestEntry, RanFacts, StepEndMark, StepFacts } from './record.js'
 import type { StoredRecord } from './replay.js'
-import type { SavePolicy, Scope } from './scope.js'
+import type { SavePolicy } from './scope.js'
 import type { StartedNote } from './wait-note.js'
 
 /** Start time of a branch's first step, the end of its time limit, and the number of its attempt. */
@@ -65,30 +64,6 @@ export interface Start {
 export interface DraftRow extends Pick<Row, 'kind' | 'label' | 'sequenceId' | 'data'> {
   /** For a note that replaces a stored one: its index. */
   readonly index?: number | undefined
-}
-
-/** Rows with their indices, and callbacks for the result of the save. */
-export interface PlacedRows {
-  readonly rows: readonly Row[]
-  readonly taken: readonly number[]
-  readonly summaries: readonly StoringSummary[]
-  saved(): void
-  lost(): void
-}
-
-/**
- * Saves the rows of several journals of one store as one group.
- * @param gathers whether to wait for other commits of the same turn
- */
-export function saveTogether(scope: Scope, parts: readonly PlacedRows[], gathers: boolean): Awaitable<void> {
-  const [first] = parts
-  if (first !== undefined && parts.length === 1) return scope.save(first, gathers)
-  const batch = {
-    rows: parts.flatMap(({ rows }) => rows),
-    taken: parts.flatMap(({ taken }) => taken),
-    summaries: parts.flatMap(({ summaries }) => summaries),
-  }
-  return scope.save(batch, gathers)
 }
 
 /** The state without the keys that are never stored. */

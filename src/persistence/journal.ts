@@ -17,15 +17,11 @@ import {
   beganLater,
   type CommittingStep,
   type DraftRow,
-  fullFacts,
   isSavedBy,
   mapOf,
   type OpenMap,
-  type PlacedRows,
-  patchFacts,
   type Start,
   type StoredTiming,
-  saveTogether,
   timingForm,
   withoutTransient,
 } from './committing.js'
@@ -33,30 +29,23 @@ import { Deltas } from './deltas.js'
 import type { Awaitable } from './driver.js'
 import { Inbox } from './inbox.js'
 import { type Above, JournalStatus } from './journal-status.js'
-import { labelOf, type StateLabel } from './labels.js'
+import type { StateLabel } from './labels.js'
 import { loadOne } from './loading.js'
 import { openJournal } from './opening.js'
 import type { ParentState } from './parent-state.js'
-import {
-  type AppFacts,
-  type ForkedFrom,
-  type FullFacts,
-  fullData,
-  type Notes,
-  type ParentRef,
-  patchData,
-} from './record.js'
+import { type PlacedRows, saveGroup } from './placed-rows.js'
+import { type AppFacts, type ForkedFrom, type FullFacts, fullData, type Notes, type ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { postTo, sealRow } from './seal.js'
 import { entryRows, StatusNotes } from './status-notes.js'
 import type { OpenWaitNote } from './wait-note.js'
 
-// Owns: the rows of one application: their order, and whether a row holds the whole state or a patch.
-// Does not own: when the engine commits, other applications of the tree (scope.ts).
-// J1  One row per step. A whole state is written when the patches since the last one outweigh it.
-// J2  Only saved rows use up an index: after a failure, the next row takes the same one.
-// J3  A note belongs to the running step. The step before it is stored first, under any policy; the last step of the
+// Owns: the rows of one application, in their order.
+// Does not own: whether the row of a step holds the whole state or a patch (deltas.ts), when the engine commits, other
+// applications of the tree (scope.ts).
+// J1  Only saved rows use up an index: after a failure, the next row takes the same one.
+// J2  A note belongs to the running step. The step before it is stored first, under any policy; the last step of the
 //     parent, with the first row of an application below it. So a note and a child are never found at another step.
 
 const NO_SUMMARIES: readonly StoringSummary[] = Object.freeze([])
@@ -142,18 +131,6 @@ export class Journal implements MapJournal {
   /** Stores the last committed step, unless it is stored. */
   flush(): Awaitable<void> {
     return this.#unsaved && this.#write([])
-  }
-
-  #draftOf(step: CommittingStep): { readonly draft: DraftRow; readonly saved: (epoch: number) => void } {
-    const { sequenceId, loose } = step
-    const kept = withoutTransient(step.state, this.scope.settings.transient)
-    const full = this.#deltas.isFullNext(sequenceId)
-    const content = full
-      ? fullData(kept, fullFacts(step, this.#finalCancel), this.#appFacts(), loose)
-      : patchData(this.#deltas.held ?? {}, kept, patchFacts(step, this.#finalCancel), this.oneWay, loose)
-    const label = labelOf(step.action)
-    const draft = { kind: full ? 'full' : 'patch', label, sequenceId, data: content.data } as const
-    return { draft, saved: (epoch) => this.#deltas.saved(content, sequenceId, epoch, full) }
   }
 
   /** The facts of the application in a full row. */
@@ -330,12 +307,14 @@ export class Journal implements MapJournal {
     return this.#mute ? undefined : this.note('waiting', this.status.with(wait, this.parentRef && timing))
   }
 
-  /** Assigns an index to each row: the given ones follow the step, or the step that is not stored yet (J3). */
+  /** Assigns an index to each row: the given ones follow the step, or the step that is not stored yet (J2). */
   #assign(drafts: readonly DraftRow[], content: CommittingStep | 'state' | undefined): PlacedRows {
     const { appId, epoch, inbox, scope } = this
     const [before, index] = [this.#unsaved, this.#rows]
     const step = content === 'state' ? undefined : (content ?? before)
-    const made = step && this.#draftOf(step)
+    const state = step && withoutTransient(step.state, scope.settings.transient)
+    const facts = (): AppFacts => this.#appFacts()
+    const made = step && state && this.#deltas.rowOf(step, state, this.#finalCancel, this.oneWay, facts)
     const all = made === undefined ? drafts : drafts.length === 0 ? [made.draft] : [made.draft, ...drafts]
     // Rows saved meanwhile come after these.
     const rows = all.map(({ kind, label, sequenceId, data, index: at = this.#rows++ }) =>
@@ -351,7 +330,7 @@ export class Journal implements MapJournal {
       made?.saved(epoch)
     }
     const lost = (): void => {
-      this.#rows = Math.min(this.#rows, index) // J2
+      this.#rows = Math.min(this.#rows, index) // J1
       this.#unsaved ??= before
       unplace()
       summary?.lost()
@@ -362,36 +341,27 @@ export class Journal implements MapJournal {
   /** @param content the step to save, or `state` if the rows hold a state that no step made */
   #write(drafts: readonly DraftRow[], content?: CommittingStep | 'state', saved?: () => void): Awaitable<void> {
     const first = this.#parentNote
-    const own = this.#assign(drafts, content)
+    const placed = this.#assign(drafts, content)
     this.#parentNote = undefined
-    let parts = [own]
-    const send = (): Awaitable<void> => saveTogether(this.scope, parts, this.parentRef !== undefined)
-    const done = (): void => {
-      for (const one of parts) one.saved()
-      saved?.()
+    const own: PlacedRows = {
+      ...placed,
+      saved() {
+        placed.saved()
+        saved?.()
+      },
+      lost: () => {
+        placed.lost()
+        first?.lost?.()
+        this.#parentNote = first
+      },
     }
-    const undo = (error: unknown): never => {
-      for (const one of parts) one.lost()
-      first?.lost?.()
-      this.#parentNote = first
-      throw error
-    }
-    try {
-      const withRows = (rows: PlacedRows): void => {
-        parts = [rows, own]
-      }
-      const written = first && this.#writeParentNote(first, withRows)
-      const answer = written === undefined ? send() : Promise.resolve(written).then(send)
-      return answer === undefined ? done() : answer.then(done, undo)
-    } catch (error) {
-      return undo(error)
-    }
+    return saveGroup(this.scope, own, this.parentRef !== undefined, first && (() => this.#parentRows(first)))
   }
 
-  /** Writes to the parent's journal: in the same group of rows or, in another store, before them. */
-  #writeParentNote({ parent, note }: ParentNote, withRows: (placed: PlacedRows) => void): Awaitable<void> {
+  /** Rows of the parent's journal for the same group; in another store, they are saved before. */
+  #parentRows({ parent, note }: ParentNote): PlacedRows | Awaitable<void> {
     if (!(parent instanceof Journal) || parent.scope !== this.scope) return parent.enter(note)
-    return withRows(parent.#assign(entryRows(note, parent.sequenceId), undefined))
+    return parent.#assign(entryRows(note, parent.sequenceId), undefined)
   }
 
   enter(note: Notes['entry'] | undefined): Awaitable<void> {

@@ -360,14 +360,19 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'persistence/inbox.ts': {
     I1: ['save-points › keeps its messages from the next run of the application too'],
   },
+  'persistence/deltas.ts': {
+    D1: ['durability › of a step holds its changes, and the whole state once the changes outweigh it'],
+  },
   'persistence/journal.ts': {
-    J1: ['durability › of a step holds its changes, and the whole state once the changes outweigh it'],
-    J2: ['lost-store › for a note (%s) rejects the run, and the next step of a further run is stored in its place'],
-    J3: [
+    J1: ['lost-store › for a note (%s) rejects the run, and the next step of a further run is stored in its place'],
+    J2: [
       'save-points › an effect recorded in a later step belongs to that step',
       'save-points › a map cut off below a branch of several steps is resumed there',
       'save-points › an application created by a later step is resumed',
     ],
+  },
+  'persistence/placed-rows.ts': {
+    G1: ['lost-store › for the first row of a branch of a generator (%s) stores its entry with it when it is run again'],
   },
   'persistence/durable-task-feed.ts': {
     K1: [
