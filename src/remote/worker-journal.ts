@@ -12,20 +12,20 @@ import {
   withoutTransient,
 } from '../persistence/committing.js'
 import { openBranchStore } from '../persistence/durable-task-feed.js'
-import { Inbox } from '../persistence/inbox.js'
+import type { Inbox } from '../persistence/inbox.js'
 import { Journal } from '../persistence/journal.js'
 import { loadOne } from '../persistence/loading.js'
 import { openJournal } from '../persistence/opening.js'
-import { isStatusLabel, type Notes, type ParentRef } from '../persistence/record.js'
+import type { Notes, ParentRef } from '../persistence/record.js'
 import type { StoredMessage, StoredRecord } from '../persistence/replay.js'
 import type { Scope } from '../persistence/scope.js'
 import { postTo } from '../persistence/seal.js'
-import { StatusNotes } from '../persistence/status-notes.js'
 import type { OpenWaitNote } from '../persistence/wait-note.js'
 import type { WirePath } from '../read/wire-path.js'
 import type { State } from '../state/freeze.js'
 import { PersistenceError } from '../store-errors.js'
 import type { JournalFacts, JournalQuestion, MailData, Noted, StateData } from './journal-ops.js'
+import { OwnersInbox, OwnersStatus } from './owners-notes.js'
 import { type JournalLink, stepDataOf } from './worker-store.js'
 
 // Owns: the journal of an application in a worker: what the engine there needs at once, and calls of the journal of the
@@ -327,74 +327,5 @@ export class WorkerJournal implements MapJournal {
     this.#map = mapOf(stored)
     this.status = new OwnersStatus(this.#link, this.number, stored)
     this.retryFailuresBefore = stored.retryFailuresBefore
-  }
-}
-
-/** The waits and the retry of the step under way. The owner has the same, and stores them. */
-class OwnersStatus {
-  readonly #link: JournalLink
-  readonly #number: number
-  readonly #notes: StatusNotes
-
-  constructor(link: JournalLink, number: number, stored: StoredRecord | undefined) {
-    this.#link = link
-    this.#number = number
-    this.#notes = new StatusNotes(stored)
-  }
-
-  get index(): number | undefined {
-    return this.#notes.index
-  }
-
-  get retry(): StatusNotes['retry'] {
-    return this.#notes.retry
-  }
-
-  begin(): void {
-    this.#notes.begin()
-    this.#link.tell(this.#number, { do: 'begin' })
-  }
-
-  reach(...[n, { from, kinds }, now]: Parameters<StatusNotes['reach']>): ReturnType<StatusNotes['reach']> {
-    this.#link.tell(this.#number, { do: 'reach', n, wait: { from, kinds }, now })
-    return this.#notes.reach(n, { from, kinds }, now)
-  }
-
-  with(wait: OpenWaitNote): void {
-    this.#notes.with(wait, undefined)
-  }
-
-  woke(n: number, passed: boolean): void {
-    this.#notes.woke(n, passed)
-  }
-
-  noted<K extends keyof Notes>(label: K, note: Notes[K], sequenceId: number): void {
-    if (isStatusLabel(label)) this.#notes.rowsOf(label, note, 0, sequenceId)
-  }
-
-  committed(): void {
-    this.#notes.committed()
-  }
-}
-
-/** Messages from the store. The owner is told which the step has taken. */
-class OwnersInbox extends Inbox {
-  readonly #link: JournalLink
-  readonly #number: number
-
-  constructor(link: JournalLink, number: number, waiting: readonly StoredMessage[] | undefined) {
-    super(waiting)
-    this.#link = link
-    this.#number = number
-  }
-
-  override take(id: number): void {
-    super.take(id)
-    this.#link.tell(this.#number, { do: 'take', id })
-  }
-
-  override untake(): void {
-    if (this.taken.length > 0) this.#link.tell(this.#number, { do: 'untake' })
-    super.untake()
   }
 }
