@@ -1,7 +1,8 @@
 import type { Payload } from '../read/payload.js'
+import { AppsOfRun } from './apps-of-run.js'
 import { branchKnown, cancelOf, leakOf, progressOf, stepStart, tookOf, waitOf } from './fold-parts.js'
 import { isOpenApp } from './fold-status.js'
-import { FoldedApp, FoldedMap, type FoldedStep } from './folded.js'
+import { type FoldedApp, FoldedMap, type FoldedStep } from './folded.js'
 import {
   type AppLine,
   type ChunksLine,
@@ -16,7 +17,7 @@ import {
 
 // Owns: a run, folded from the lines of its log. The writer folds its own lines for the index, a reader those of a file,
 // a page those of a stream.
-// Does not own: what is told of it (fold-tree.ts), its steps (steps.ts).
+// Does not own: the places of its applications (apps-of-run.ts), what is told of it (fold-tree.ts), its steps (steps.ts).
 // T1  A fold of the first lines of a log is the run at that moment.
 // T2  Lines that come again after a resume change nothing that they have told before.
 
@@ -26,7 +27,6 @@ const MOST_ERRORS = 1000
 /** A run, as far as its lines tell it. */
 export class RunFold {
   head: HeadLine | undefined
-  root: FoldedApp | undefined
   /** Time of the first and of the last line. */
   createdAt: number | undefined
   updatedAt = 0
@@ -38,14 +38,16 @@ export class RunFold {
   /** What its lines do not tell. */
   readonly lacks = new Set<string>()
   readonly #keeps: boolean
-  /** The applications of the present part, by number. */
-  #numbers = new Map<number, FoldedApp>()
-  readonly #byId = new Map<string, FoldedApp>()
+  readonly #apps = new AppsOfRun()
   #errors = new Map<number, unknown>()
 
   /** @param keeps whether settled branches and past maps stay: a tree needs them, a summary does not */
   constructor(keeps: boolean) {
     this.#keeps = keeps
+  }
+
+  get root(): FoldedApp | undefined {
+    return this.#apps.root
   }
 
   add(line: LogLine): void {
@@ -60,7 +62,7 @@ export class RunFold {
     const before = this.head
     const isSameFile = before !== undefined && before.incarnation === head.incarnation && part > 0
     this.head = head
-    this.#numbers = new Map()
+    this.#apps.begin(head)
     this.#errors = new Map()
     if (lost > 0) this.lacks.add(`${lost} events that could not be written`)
     this.createdAt ??= time
@@ -68,9 +70,9 @@ export class RunFold {
     if (isSameFile) return
     this.seq = -1
     this.endedAt = undefined
-    for (const app of this.#byId.values()) interrupt(app)
+    for (const app of this.#apps.all()) app.interrupt()
     const { runId, sequenceId, position, next, epoch } = head
-    const root = this.#app(runId, [], time)
+    const root = this.#apps.of(runId, [], time)
     if (epoch !== root.epoch || sequenceId < root.sequenceId) root.maps = this.#keeps ? root.maps : []
     if (epoch === root.epoch) this.#passed(root, sequenceId, time)
     if (epoch !== root.epoch || (root.openMap?.sequenceId ?? 0) > sequenceId + 1) undone(root, time)
@@ -81,45 +83,12 @@ export class RunFold {
   }
 
   #meet({ app, appId, path }: AppLine): void {
-    this.#numbers.set(app, this.#app(appId, path, this.updatedAt))
-  }
-
-  /** An application, made with those above it that no line has told of. */
-  #app(appId: string, path: FoldedApp['path'], time: number): FoldedApp {
-    const known = this.#byId.get(appId)
-    if (known !== undefined) return known
-    const parent = path.length === 0 ? undefined : this.#above(path, time)
-    const made = new FoldedApp(appId, path, parent, time, parent === undefined ? (this.head?.epoch ?? 0) : 0)
-    this.#byId.set(appId, made)
-    if (parent === undefined) this.root = made
-    else this.#place(made, parent)
-    return made
-  }
-
-  #above(path: FoldedApp['path'], time: number): FoldedApp {
-    let at = this.root ?? this.#app(this.head?.runId ?? '', [], time)
-    for (let depth = 1; depth < path.length; depth++) {
-      const below = childAt(at, path[depth - 1])
-      at = below ?? this.#app(`?${JSON.stringify(path.slice(0, depth))}`, path.slice(0, depth), time)
-    }
-    return at
-  }
-
-  #place(app: FoldedApp, parent: FoldedApp): void {
-    const [name = '', visit = 1, key = ''] = app.path.at(-1) ?? []
-    const open = parent.openMap
-    if (open?.map !== name) {
-      parent.children.set(app.appId, app)
-      return
-    }
-    const map = open.visit === visit ? open : renumbered(parent, open, visit)
-    app.map = map
-    map.branches.set(key, app)
+    this.#apps.number(app, this.#apps.of(appId, path, this.updatedAt))
   }
 
   #chunks({ app, n, time: [first, last], text, items, seq, sequenceId }: ChunksLine): void {
     this.#tick(seq.at(-1) ?? 0, last)
-    const step = this.#numbers.get(app)?.step
+    const step = this.#apps.at(app)?.step
     if (step === undefined || step.sequenceId !== sequenceId) return
     const bytes = text?.length ?? JSON.stringify(items).length
     const known = step.chunks
@@ -140,7 +109,7 @@ export class RunFold {
     const { seq, time } = line
     this.#tick(seq, time)
     if (line['error'] !== undefined && !isSame(line['error'])) this.#keepError(seq, line['error'])
-    const app = this.#numbers.get(line.app)
+    const app = this.#apps.at(line.app)
     if (app !== undefined) this.#tell(app, line)
   }
 
@@ -159,7 +128,7 @@ export class RunFold {
     const { time } = line
     switch (line.type) {
       case 'run.start':
-        open(app, time)
+        app.open(time)
         app.next = line['next'] as string | undefined
         app.startedAt ??= time
         this.startedAt ??= time
@@ -193,7 +162,7 @@ export class RunFold {
         return
       case 'branch.start':
         branchKnown(app, line)
-        open(app, time)
+        app.open(time)
         app.attempt = 1
         app.startedAt ??= time
         return
@@ -229,7 +198,7 @@ export class RunFold {
     app.endedAt = line.time
     if (app.parent === undefined) this.endedAt = line.time
     if (app.status !== 'cancelled') app.cancelled = undefined
-    quiet(app)
+    app.quiet()
   }
 
   #stepEnd(app: FoldedApp, line: EventLine): void {
@@ -313,47 +282,10 @@ export class RunFold {
     if (status === 'cancelled')
       app.cancelled ??= { by: String(by), cause: 'settled', reason: (reason ?? null) as Payload, at: line.time }
     else app.cancelled = undefined
-    quiet(app)
+    app.quiet()
     if (this.#keeps) return
-    const { map } = app
-    const key = app.path.at(-1)?.[2] ?? ''
-    if (map?.branches.delete(key) === true) map.forgotten[status] += 1
-    this.#byId.delete(app.appId)
-    this.#numbers.delete(line.app)
+    this.#apps.forget(app, line.app, status)
   }
-}
-
-const childAt = (app: FoldedApp, segment: FoldedApp['path'][number] | undefined): FoldedApp | undefined => {
-  const [name, visit, key = ''] = segment ?? []
-  const map = app.maps.findLast((one) => one.map === name && one.visit === visit)
-  const branch = map?.branches.get(key)
-  if (branch !== undefined) return branch
-  for (const child of app.children.values())
-    if (JSON.stringify(child.path.at(-1)) === JSON.stringify(segment)) return child
-  return undefined
-}
-
-/** The same map, whose visit its first branch tells. */
-function renumbered(
-  app: FoldedApp,
-  { map, epoch, sequenceId, startedAt, policy, kind, concurrency, total }: FoldedMap,
-  visit: number,
-): FoldedMap {
-  const made = new FoldedMap(map, visit, epoch, sequenceId, startedAt)
-  Object.assign(made, { policy, kind, concurrency, total })
-  app.maps = [...app.maps.slice(0, -1), made]
-  app.visits.set(map, visit - 1)
-  if (app.step !== undefined) app.step.map = { map, visit }
-  return made
-}
-
-/** After a process that ended: what was open has to begin again. */
-function interrupt(app: FoldedApp): void {
-  app.retry = undefined
-  app.waits = []
-  app.step = undefined
-  app.children.clear()
-  if (app.status === 'open' && app.parent !== undefined) app.status = 'queued'
 }
 
 /** The map at which it stood is not the one that goes on: the run was rewound, or its process had not saved so far. */
@@ -362,19 +294,4 @@ function undone(app: FoldedApp, time: number): void {
   if (map === undefined) return
   Object.assign(map, { status: 'cancelled', endedAt: time })
   for (const branch of map.branches.values()) if (isOpenApp(branch)) branch.status = 'cancelled'
-}
-
-function open(app: FoldedApp, time: number): void {
-  app.status = 'open'
-  app.since = time
-  app.endedAt = undefined
-  app.error = undefined
-  app.cancelled = undefined
-  app.recovered = false
-}
-
-/** Nothing of it goes on. */
-function quiet(app: FoldedApp): void {
-  app.waits = []
-  app.retry = undefined
 }

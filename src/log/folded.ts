@@ -74,6 +74,30 @@ export class FoldedApp {
     this.epoch = epoch
   }
 
+  /** It goes on. */
+  open(time: number): void {
+    this.status = 'open'
+    this.since = time
+    this.endedAt = undefined
+    this.error = undefined
+    this.cancelled = undefined
+    this.recovered = false
+  }
+
+  /** Nothing of it goes on. */
+  quiet(): void {
+    this.waits = []
+    this.retry = undefined
+  }
+
+  /** Its process has ended: what was open has to begin again. */
+  interrupt(): void {
+    this.quiet()
+    this.step = undefined
+    this.children.clear()
+    if (this.status === 'open' && this.parent !== undefined) this.status = 'queued'
+  }
+
   /** The map at which it stands. */
   get openMap(): FoldedMap | undefined {
     const last = this.maps.at(-1)

@@ -60,7 +60,6 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/persistence/record.ts': 'the content of rows',
   'src/persistence/memory-driver.ts': 'one store in memory',
   'src/adapters/sqlite/summaries.ts': 'the summaries of one file',
-  'src/log/fold.ts': 'a run, folded from the lines of its log',
   'src/adapters/file/run-log.ts': 'the log of one run in one process',
 }
 /** The most that one idea may take. */
