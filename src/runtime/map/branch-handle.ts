@@ -107,7 +107,7 @@ export type LiveStatus = 'queued' | 'running' | 'waiting' | 'retrying'
 
 /** What a live branch does. One that waits for a sibling waits, too. */
 export function liveStatus({ startedAt, waitsFor, isRetrying }: BranchHandle): LiveStatus {
-  if (waitsFor === 'retry' || (isRetrying && startedAt !== undefined)) return 'retrying'
+  if (waitsFor === 'retry' || isRetrying) return 'retrying'
   if (waitsFor !== 'nothing') return 'waiting'
   return startedAt === undefined ? 'queued' : 'running'
 }
