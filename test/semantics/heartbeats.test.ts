@@ -2,7 +2,7 @@ import { createApplication, defineState } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { expect, it } from 'vitest'
-import { flush, untilAborted } from '../support/deferred.js'
+import { defer, flush, untilAborted } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // A branch that has not committed a step has no rows: another process sees it by the heartbeat of its run.
@@ -35,13 +35,15 @@ it('reports what each live branch does, with its progress where it has reported 
   const all = kit.mapActions({
     reads: [],
     writes: ['out'],
-    actions: { works, reports, failing, above, folding },
+    actions: { works, reports, failing, above, folding, asked: answering },
     reduce: () => ({ out: '' }),
   })
+  const asked = defer()
+  const interceptors = [{ beforeBranch: ({ key }: { key: string }) => (key === 'asked' ? asked.promise : undefined) }]
   const clock = new ManualClock()
   const persister = memoryPersister({ now: () => clock.now() })
   const app = createApplication(kit.graph({ actions: { all } }), {
-    ...{ entrypoint: 'all', state: {}, appId: 'run', clock, persister, leaseMs: 30_000, logger: quiet },
+    ...{ entrypoint: 'all', state: {}, appId: 'run', clock, persister, leaseMs: 30_000, logger: quiet, interceptors },
   })
   const run = app.run()
   await flush()
@@ -54,14 +56,16 @@ it('reports what each live branch does, with its progress where it has reported 
     (path as string[][])[0]?.[2],
     ...[status, attempt, action, progress],
   ])
-  expect(counts).toEqual({ running: 2, retrying: 3 })
+  expect(counts).toEqual({ running: 2, retrying: 3, queued: 1 })
   expect(short).toEqual([
     ['works', 'running', 1, undefined, undefined],
     ['reports', 'running', 1, 'reports', expect.objectContaining({ fraction: 0.5 })],
     ['failing', 'retrying', 1, undefined, undefined],
     ['above', 'retrying', 1, undefined, undefined],
     ['folding', 'retrying', 1, undefined, undefined],
+    ['asked', 'queued', 0, undefined, undefined],
   ])
+  asked.resolve()
   await app.shutdown()
   await run
 })
