@@ -372,7 +372,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
   },
   'persistence/placed-rows.ts': {
-    G1: ['lost-store › for the first row of a branch of a generator (%s) stores its entry with it when it is run again'],
+    G1: [
+      'lost-store › for the first row of a branch of a generator (%s) stores its entry with it when it is run again',
+    ],
   },
   'persistence/durable-task-feed.ts': {
     K1: [

@@ -128,7 +128,7 @@ abstract class Beside {
 
   protected fail(error: unknown): void {
     this.fault = { error }
-    if (!this.signal.aborted) this.setup.failed(error)
+    this.setup.failed(error)
   }
 
   cancel(reason: unknown): Promise<unknown> | undefined {

@@ -152,7 +152,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
       total,
       policy: policyName(this.policy),
     })
-    if (total !== undefined) this.#send({ type: 'judge' })
+    this.#send({ type: 'judge' })
     this.refill()
     return this.#completion.update
   }
