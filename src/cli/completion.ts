@@ -2,6 +2,7 @@ import type { Command } from './command.js'
 import { optionsOf } from './parse.js'
 
 // Owns: completion for shells, made from the table of commands.
+// Z1  The script of zsh works where it is sourced, and as a file `_teasel` of `fpath`: there its first call loads it.
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
 
@@ -12,7 +13,8 @@ export function completionOf(shell: Shell, commands: readonly Command[]): string
   if (shell === 'fish') return fish(commands)
   const bash = bashScript(commands)
   if (shell === 'bash') return bash
-  return `#compdef teasel\nautoload -U +X bashcompinit && bashcompinit\n${bash}`
+  const loaded = '[ "$funcstack[1]" = _teasel ] && _bash_complete -o filenames -F _teasel || true' // Z1
+  return `#compdef teasel\nautoload -U +X bashcompinit && bashcompinit\n${bash}${loaded}\n`
 }
 
 const firstWords = (commands: readonly Command[]): readonly string[] => [
@@ -27,6 +29,12 @@ const flagsOf = (command: Command): readonly string[] =>
     short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`],
   )
 
+/** The words that a command takes, where its help names them all: `bash|zsh|fish`. */
+const choicesOf = ({ args }: Command): readonly string[] => (/^[a-z]+(\|[a-z]+)+$/.test(args) ? args.split('|') : [])
+
+/** Whether a command takes files or folders. */
+const takesFiles = ({ args }: Command): boolean => /MODULE|FILE|DIR/.test(args)
+
 function bashScript(commands: readonly Command[]): string {
   const firsts = firstWords(commands)
   const groups = firsts.flatMap((first) => {
@@ -35,16 +43,20 @@ function bashScript(commands: readonly Command[]): string {
   })
   const options = commands.map((one) => `    "${one.name}") flags="${flagsOf(one).join(' ')}" ;;`)
   const values = commands.flatMap((one) =>
-    Object.entries(optionsOf(one)).flatMap(([name, { values: some, short }]) =>
-      some === undefined
-        ? []
-        : [name, ...(short === undefined ? [] : [short])].map(
-            (key) => `    "${one.name} ${key.length === 1 ? `-${key}` : `--${key}`}") words="${some.join(' ')}" ;;`,
-          ),
-    ),
+    Object.entries(optionsOf(one)).flatMap(([name, { value, values: some, short }]) => {
+      const keys = [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]
+      const names = keys.map((key) => `"${one.name} ${key}"`).join('|')
+      if (value === undefined) return []
+      return some === undefined ? [`    ${names}) files=1 ;;`] : [`    ${names}) words="${some.join(' ')}" ;;`]
+    }),
   )
+  const operands = commands.flatMap((one) => {
+    const choices = choicesOf(one)
+    if (choices.length > 0) return [`      "${one.name}") words="${choices.join(' ')}" ;;`]
+    return takesFiles(one) ? [`      "${one.name}") files=1 ;;`] : []
+  })
   return `_teasel() {
-  local cur prev words="" flags="" name
+  local cur prev words="" flags="" files="" name
   cur="\${COMP_WORDS[COMP_CWORD]}"
   prev="\${COMP_WORDS[COMP_CWORD-1]}"
   name="\${COMP_WORDS[1]}"
@@ -64,14 +76,21 @@ ${groups.join('\n')}
   case "$name $prev" in
 ${values.join('\n')}
   esac
-  if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$cur")); return; fi
-  case "$name" in
-${options.join('\n')}
-  esac
-  case "$cur" in
-    -*) COMPREPLY=($(compgen -W "$flags" -- "$cur")) ;;
-    *) COMPREPLY=($(compgen -f -- "$cur")) ;;
-  esac
+  if [ -z "$words$files" ]; then
+    case "$cur" in
+      -*)
+        case "$name" in
+${options.map((line) => `    ${line}`).join('\n')}
+        esac
+        words="$flags" ;;
+      *)
+        case "$name" in
+${operands.map((line) => `    ${line}`).join('\n')}
+        esac ;;
+    esac
+  fi
+  if [ -n "$files" ]; then COMPREPLY=($(compgen -f -- "$cur"))
+  else COMPREPLY=($(compgen -W "$words" -- "$cur")); fi
 }
 complete -o filenames -F _teasel teasel
 `
@@ -92,13 +111,16 @@ function fish(commands: readonly Command[]): string {
       lines.push(
         `complete -c teasel -n ${quoted(`${seen}; and not __fish_seen_subcommand_from ${secondWords(commands, first).join(' ')}`)} -f -a ${second} -d ${quoted(one.summary)}`,
       )
+    const choices = choicesOf(one)
+    if (choices.length > 0) lines.push(`complete -c teasel -n ${quoted(here)} -f -a ${quoted(choices.join(' '))}`)
+    else if (!takesFiles(one)) lines.push(`complete -c teasel -n ${quoted(here)} -f`)
     for (const [name, { help, short, value, values }] of Object.entries(optionsOf(one))) {
       const letter = short === undefined ? '' : ` -s ${short}`
-      const takes = value === undefined ? '' : values === undefined ? ' -r' : ` -x -a ${quoted(values.join(' '))}`
+      const takes = value === undefined ? '' : values === undefined ? ' -r -F' : ` -x -a ${quoted(values.join(' '))}`
       lines.push(`complete -c teasel -n ${quoted(here)} -l ${name}${letter}${takes} -d ${quoted(help)}`)
     }
   }
   return `${lines.join('\n')}\n`
 }
 
-const quoted = (text: string): string => `'${text.replaceAll("'", "\\'")}'`
+const quoted = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`
