@@ -168,12 +168,16 @@ function projectIn(dir: string, all: readonly string[], given: string | undefine
   throw usageError(`${dir} has several projects.`, `Give --project: ${all.slice(0, 12).join(', ')}.`)
 }
 
+/** The file of `sqlite:FILE`. */
+export const fileOf = (url: string, { cwd }: Pick<Io, 'cwd'>): string =>
+  resolve(cwd, home(url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')))
+
 /** Opens a store. The package of its database is loaded only then. @param mayMake whether a missing file is made */
 export async function openStore(url: string, { cwd }: Pick<Io, 'cwd'>, mayMake = false): Promise<Persister> {
   const [, scheme = ''] = /^([a-z]+):/i.exec(url) ?? []
   switch (scheme.toLowerCase()) {
     case 'sqlite': {
-      const file = resolve(cwd, home(url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')))
+      const file = fileOf(url, { cwd })
       const { sqlitePersister } = await import('../adapters/sqlite/index.js')
       if (!mayMake && !existsSync(file)) throw new CommandError('no-store', `There is no file ${file}.`)
       return opened(url, 'libsql', async () => sqlitePersister({ file }))

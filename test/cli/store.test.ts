@@ -201,27 +201,6 @@ describe('teasel test-case', () => {
   })
 })
 
-describe('teasel doctor', () => {
-  it('looks at Node, packages, folder, store and port', async () => {
-    const [found] = (await callJson(['doctor'], { env, cwd: fileURLToPath(new URL('../..', import.meta.url)) })) as [
-      { readonly well: boolean; readonly findings: readonly { readonly subject: string }[] },
-    ]
-
-    expect(found.well).toBe(true)
-    expect(found.findings.map(({ subject }) => subject)).toEqual(
-      expect.arrayContaining(['node', 'typescript', 'xstate', 'folder', 'store', 'page']),
-    )
-  })
-
-  it('exits with 1 for a fault', async () => {
-    const { code, out } = await call(['doctor', '--store', 'sqlite:/no/such.db'], { cwd: folder.path })
-
-    expect(code).toBe(1)
-    expect(out).toMatch(/✕ store +sqlite:\/no\/such.db cannot be read. There is no file/)
-    expect(out).toMatch(/✕ xstate +not installed/)
-  })
-})
-
 describe('teasel import burr', () => {
   const samples = fileURLToPath(new URL('../tracking/burr', import.meta.url))
 

@@ -2,9 +2,12 @@ import pg from 'pg'
 import { describeValue } from '../../internal/guards.js'
 import { checkOptions } from '../../internal/options.js'
 import { createPersister, type Persister } from '../../persistence/persister.js'
+import type { StoreVersion } from '../../persistence/store-version.js'
 import { assertText } from '../../persistence/text.js'
 import type { PgPool } from './pool.js'
 import { PostgresDriver } from './postgres-driver.js'
+import { versionIn } from './schema.js'
+import { tablesOf } from './tables.js'
 
 /** Options of {@link postgresPersister}. */
 export interface PostgresOptions {
@@ -48,6 +51,17 @@ export function postgresPersister(options: PostgresOptions = {}): Persister {
   const made = pool ?? poolOf(url, connections)
   const name = `postgres ${schema}`
   return createPersister(new PostgresDriver({ pool: made, owned: pool === undefined, schema, name }))
+}
+
+/** The version of the tables at an address. Changes nothing. @throws the error of the server */
+export async function postgresVersion(url: string, schema = 'teasel'): Promise<StoreVersion> {
+  const pool = poolOf(url, 1)
+  pool.on('error', () => {})
+  try {
+    return await versionIn(pool, tablesOf(schema))
+  } finally {
+    await pool.end()
+  }
 }
 
 function poolOf(url: string | undefined, connections: number): PgPool {

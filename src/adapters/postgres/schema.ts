@@ -1,3 +1,4 @@
+import type { StoreVersion } from '../../persistence/store-version.js'
 import { SnapshotError } from '../../store-errors.js'
 import { withKinds } from './kind-schema.js'
 import type { Queryable } from './pool.js'
@@ -37,6 +38,14 @@ const MIGRATIONS: readonly ((tables: Tables) => string)[] = [
 
 /** The version of the tables that this code reads and writes. */
 const VERSION = MIGRATIONS.length
+
+/** The version of the tables of a database. Changes nothing. @throws the error of the server */
+export async function versionIn(client: Queryable, tables: Tables): Promise<StoreVersion> {
+  const { rows } = await client.query('select to_regclass($1) is not null as known', [tables.about])
+  const about = rows[0]?.['known'] === true ? await client.query(`select version from ${tables.about}`) : undefined
+  const found = about === undefined ? undefined : Number(about.rows[0]?.['version'] ?? 0)
+  return { found, oldest: 1, newest: VERSION }
+}
 
 /**
  * Makes the tables, or brings them up to date, in one transaction (T1).

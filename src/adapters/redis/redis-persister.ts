@@ -3,9 +3,11 @@ import { describeValue } from '../../internal/guards.js'
 import { checkOptions } from '../../internal/options.js'
 import { consoleLogger, type Logger, safeLogger } from '../../lifecycle/logger.js'
 import { createPersister, type Persister } from '../../persistence/persister.js'
+import type { StoreVersion } from '../../persistence/store-version.js'
 import { assertText } from '../../persistence/text.js'
 import type { RedisLink } from './link.js'
 import { RedisDriver } from './redis-driver.js'
+import { VERSION } from './session.js'
 
 // Owns: the options of the persister, the settings of its connections, and the warning about a server that drops keys.
 
@@ -80,6 +82,24 @@ export function redisPersister(options: RedisOptions = {}): Persister {
   const opened = (made: RedisLink): void => void warn(made, name, safeLogger(logger))
   const connect = connecting(connection, client, timeoutMs)
   return createPersister(new RedisDriver({ name, prefix, timeoutMs, connect, opened }))
+}
+
+/** The version of the keys at an address. Changes nothing. @throws the error of the server */
+export async function redisVersion(url: string, prefix = 'teasel', timeoutMs = 10_000): Promise<StoreVersion> {
+  const client = connecting(url, undefined, timeoutMs)()
+  let cause: unknown
+  client.on('error', (error) => {
+    cause ??= error
+  })
+  try {
+    await client.connect()
+    const found = await client.call('get', [`{${prefix}}:about`])
+    return { found: found === null ? undefined : Number(found), oldest: 1, newest: VERSION }
+  } catch (error) {
+    throw cause ?? error
+  } finally {
+    client.disconnect()
+  }
 }
 
 const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null

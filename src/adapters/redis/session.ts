@@ -13,7 +13,7 @@ import type { Reply } from './stored-texts.js'
 // C3  A script that the server does not have is sent whole. Nothing was run then.
 
 /** The version of the keys. */
-const VERSION = 1
+export const VERSION = 1
 
 /** A script, by its text. */
 export interface Script {

@@ -1,4 +1,5 @@
-import type { SqliteDatabase } from './open-database.js'
+import type { StoreVersion } from '../../persistence/store-version.js'
+import { connect, type SqliteDatabase } from './open-database.js'
 
 // Owns: the tables, and bringing older ones up to date.
 // T1  The key of a row is a number: its application in the upper half, its index in the lower one. So rows are stored
@@ -163,6 +164,24 @@ const MIGRATIONS: readonly ((made: Made) => string)[] = [posted, withKeys, withF
 export const OLDEST = 3
 /** The version of the tables that this code reads and writes. */
 export const SCHEMA = OLDEST + MIGRATIONS.length
+
+/** The version of the tables of a file. Changes nothing. @throws the error of the binding */
+export function sqliteVersion(file: string, prefix = 'teasel'): StoreVersion {
+  const connection = connect(file)
+  try {
+    connection.attach()
+    const { database, schema } = connection
+    const about = namesOf(prefix).about
+    const isKnown = database.prepare(`select 1 from ${schema}.sqlite_master where name = ?`).get(`${prefix}_about`)
+    const found =
+      isKnown === undefined
+        ? undefined
+        : (database.prepare(`select schema from ${schema}.${about}`).get() as { readonly schema?: number } | undefined)
+    return { found: found?.schema, oldest: OLDEST, newest: SCHEMA }
+  } finally {
+    connection.close()
+  }
+}
 
 /**
  * Brings the tables of a file up to date.

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { messageOf, tryGet } from '../../internal/guards.js'
+import type { StoreVersion } from '../../persistence/store-version.js'
 import type { RunStatus } from '../../read/status.js'
 import { projectsIn } from '../../ui/projects-in.js'
 import type { CommandCode } from '../command.js'
@@ -14,7 +15,8 @@ import type { Io } from '../io.js'
 import { PORT } from '../page-link.js'
 import { fixed, piece, print, printJson, spaced } from '../print.js'
 import { openSource, placesOf, withoutPassword } from '../run-source.js'
-import { versionText } from '../version.js'
+import { versionOfStore } from '../store-version.js'
+import { isInRange, peerRanges, versionText } from '../version.js'
 
 // Owns: `teasel doctor`.
 
@@ -40,7 +42,7 @@ export const doctor: CommandCode = async (given, io) => {
     typescript(io),
     ...packages(io),
     await folder(given, io),
-    ...(await runs(given, io)),
+    ...(await storeOrRuns(given, io)),
     await port(),
   ]
   const isWell = looked.every(({ level }) => level !== 'fault')
@@ -93,6 +95,7 @@ function typescript({ cwd }: Io): Finding {
 
 const PEERS = [
   ['xstate', 'for everything', true],
+  ['react', 'for teasel/react', false],
   ['libsql', 'for SQLite, on Node before 22.13', false],
   ['pg', 'for PostgreSQL', false],
   ['ioredis', 'for Redis', false],
@@ -102,8 +105,15 @@ const PEERS = [
 ] as const
 
 function packages({ cwd }: Io): readonly Finding[] {
+  const ranges = peerRanges()
   return PEERS.map(([name, use, isNeeded]): Finding => {
     const version = versionOf(name, cwd)
+    const range = ranges[name] ?? ''
+    if (version !== undefined && !isInRange(version, range))
+      return {
+        ...{ subject: name, level: isNeeded ? 'fault' : 'note' },
+        ...{ text: `${version}, but this Teasel works with ${range} (${use})`, hint: `npm install ${name}@${range}` },
+      }
     if (version !== undefined) return { subject: name, level: 'ok', text: version }
     return {
       subject: name,
@@ -135,6 +145,42 @@ async function folder(given: Given, io: Io): Promise<Finding> {
 
 /** Runs that need a look: the process of an interrupted one is gone, abandoned code still runs. */
 const LOOKED: readonly RunStatus[] = ['running', 'waiting', 'retrying', 'interrupted', 'failed']
+
+/** Runs are counted only in a store whose tables fit: opening it changes older ones. */
+async function storeOrRuns(given: Given, io: Io): Promise<readonly Finding[]> {
+  const { store, url } = placesOf(given, io)
+  if (store === undefined || url !== undefined) return runs(given, io)
+  try {
+    const version = await versionOfStore(store, io)
+    if (version === undefined) return runs(given, io)
+    const tables = tablesOf(version)
+    return version.found === version.newest ? [tables, ...(await runs(given, io))] : [tables]
+  } catch {
+    return runs(given, io) // it has the cause
+  }
+}
+
+/** How the tables of a store stand to this code. */
+function tablesOf({ found, oldest, newest }: StoreVersion): Finding {
+  const subject = 'tables'
+  if (found === undefined)
+    return { subject, level: 'note', text: 'none yet', hint: 'The first program that uses the store makes them.' }
+  if (found === newest) return { subject, level: 'ok', text: `version ${found}, that of this Teasel` }
+  if (found > newest)
+    return {
+      ...{ subject, level: 'fault', text: `version ${found}, but this Teasel reads up to ${newest}` },
+      hint: 'A newer Teasel has brought them up to date. Use that one or a later one: npm install teasel@latest',
+    }
+  if (found < oldest)
+    return {
+      ...{ subject, level: 'fault', text: `version ${found}, but this Teasel reads ${oldest} to ${newest}` },
+      hint: 'Use the Teasel that wrote them, or another store.',
+    }
+  return {
+    ...{ subject, level: 'note', text: `version ${found}; this Teasel writes ${newest}` },
+    hint: 'The first program or command with this Teasel that opens the store brings them up to date. An older Teasel cannot open it then: update every process first. Runs were not counted.',
+  }
+}
 
 async function runs(given: Given, io: Io): Promise<readonly Finding[]> {
   const { store, url, burr, dir } = placesOf(given, io)
