@@ -46,6 +46,16 @@ function inspector() {
 }
 
 describe('the inspection of a map of three branches', () => {
+  it('leaves the map as it is when an inspector sends it an event that it does not know', async () => {
+    const { inspect, refs } = inspector()
+    const app = createApplication(graph, { entrypoint: 'compare', state: first, inspect })
+    app.on('branch.queued', ({ key }) => {
+      if (key === 'b') refs.find(({ id }) => id === 'compare')?.send({ type: 'hello' })
+    })
+
+    expect((await app.run()).state.answers).toEqual(['a!', 'b!', 'c!'])
+  })
+
   it('shows one application, one map, one reducer and three branches, each with its parent', async () => {
     const { inspect, tree } = inspector()
 

@@ -239,6 +239,42 @@ describe('reduceEach', () => {
   })
 })
 
+describe('a reducer that folds while branches run', () => {
+  it.each(['reduceEach', 'reduceLive'] as const)('is not tried again: it is half done (%s)', async (kind) => {
+    let calls = 0
+    const fold = {
+      reduceEach: {
+        initial: { log: [] as string[] },
+        reduceEach: ({ result }: { result: { key: string } }) => {
+          calls += 1
+          if (result.key === 'c') throw new Error('late')
+          return { log: [] as string[] }
+        },
+      },
+      reduceLive: {
+        async reduceLive({ branches: live }: { branches: { asCompleted(): AsyncIterable<object> } }) {
+          for await (const _ of live.asCompleted()) calls += 1
+          throw new Error('late')
+        },
+      },
+    }
+    const gates = held([])
+    const { actions } = branches(gates)
+    const shared = { reads: [], writes: ['log'], retry: { attempts: 3, delayMs: 0 }, actions } as const
+    const map =
+      kind === 'reduceEach'
+        ? kit.mapActions({ ...shared, ...fold.reduceEach })
+        : kit.mapActions({ ...shared, ...fold.reduceLive })
+    const app = appOf(map)
+    const retried: string[] = []
+    app.on('retry', ({ level }) => retried.push(level))
+
+    await expect(app.run()).rejects.toThrow('late')
+
+    expect([calls, retried]).toEqual([3, []])
+  })
+})
+
 describe('reduceLive', () => {
   it('starts with the map and reads the results as they settle', async () => {
     const gates = held(KEYS)

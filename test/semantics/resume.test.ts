@@ -49,6 +49,16 @@ describe.each(Object.entries(stores))('a stored application (%s)', (_, open) => 
     })
   }
 
+  it('keeps unset what its stored state lacks, whatever it is given now', async () => {
+    const persister = open()
+    const given = { appId: 'app', entrypoint: 'one', persister } as const
+    await createApplication(threeSteps([]), { ...given, state: { log: [] } }).run({ haltAfter: 'one' })
+
+    const again = await resumeOrCreate(threeSteps([]), { ...given, state: { log: [], n: 7 } })
+
+    expect(again.state).toEqual({ log: ['one'] })
+  })
+
   it('is resumed after its last committed step, and repeats none (S-094, S-096)', async () => {
     const persister = open()
     const ran: string[] = []

@@ -35,6 +35,24 @@ const refusalOf = (work: () => unknown): Promise<unknown> =>
     )
 
 describe('a state with a schema per key', () => {
+  it('applies the schema of a branch to a value that the map read under another schema', async () => {
+    const kit = defineState({ word: z.string(), out: z.string() })
+    const trimming = defineState({ word: z.string().trim(), out: z.string() })
+    const copy = trimming.action({ reads: ['word'], writes: ['out'], run: ({ state }) => ({ out: state.word }) })
+    const map = kit.mapStates({
+      reads: ['word'],
+      writes: ['out'],
+      action: trimming.graph({ actions: { copy } }).runnable({ entrypoint: 'copy' }),
+      states: { a: {} },
+      reduce: ({ branches }) => ({ out: branches.a.state.out }),
+    })
+    const graph = kit.graph({ actions: { map } })
+
+    const { state } = await createApplication(graph, { entrypoint: 'map', state: { word: ' x ' } }).run()
+
+    expect(state).toEqual({ word: ' x ', out: 'x' })
+  })
+
   it('turns each key into the output of its schema, whatever other keys hold', async () => {
     const kit = defineState({ a: z.string().trim(), b: z.string().trim(), size: z.string().transform((t) => t.length) })
     const first = kit.action({ reads: [], writes: ['a'], run: () => ({ a: ' x ' }) })
