@@ -1,4 +1,4 @@
-import { createApplication, defineState, printPath } from 'teasel'
+import { createApplication, defineMessage, defineState, printPath, type } from 'teasel'
 import { describe, expect, it } from 'vitest'
 import { answersOf, chat } from '../support/chat.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
@@ -25,7 +25,10 @@ function waiters() {
   return { wait, log }
 }
 
-const mapOf = (wait: ReturnType<typeof waiters>['wait'], settlePolicy: 'all' | 'collect' = 'collect') =>
+const mapOf = (
+  wait: ReturnType<typeof waiters>['wait'],
+  settlePolicy: 'all' | 'collect' | { atLeast: 2 } = 'collect',
+) =>
   chat.mapStates({
     reads: ['prompt'],
     writes: ['answers'],
@@ -113,6 +116,40 @@ describe('cancelling down the tree', () => {
       name: 'ParallelError',
       message: `Map action "map" cannot settle as 'all': 2 of 2 branches were cancelled: "a" and "b".`,
     })
+  })
+
+  it('fails the step of a map that then cannot have enough, and names what was cancelled', async () => {
+    const { wait } = waiters()
+    const app = createApplication(chat.graph({ actions: { map: mapOf(wait, { atLeast: 2 }) } }), {
+      entrypoint: 'map',
+      state: { prompt: '' },
+    })
+    const started = emitted(app, 'step.start', 'map/a', 'map/b')
+
+    const run = app.run().catch((error: unknown) => error)
+    await started
+    await app.cancel({ path: 'map/a', reason: 'enough' })
+
+    expect(await run).toMatchObject({
+      message: `Map action "map" cannot settle as { atLeast: 2 }: 2 of 2 branches were cancelled: "a" and "b".`,
+    })
+  })
+
+  it('takes messages no more: what is sent then is dropped', async () => {
+    const gate = defer()
+    const note = defineMessage('note', type<string>())
+    const slow = chat.action({ reads: [], writes: ['answer'], run: () => gate.promise.then(() => ({ answer: '' })) })
+    const app = createApplication(chat.graph({ actions: { slow } }), { entrypoint: 'slow', state: { prompt: '' } })
+    const run = app.run()
+    await flush()
+
+    const before = await app.send(note('one'))
+    void app.cancel({ reason: 'over' })
+    const after = await app.send(note('two'))
+    gate.resolve()
+
+    expect([before, after]).toEqual(['queued', 'dropped'])
+    expect(await run).toMatchObject({ status: 'cancelled', reason: 'over' })
   })
 
   it('ignores an unknown path, and an application that does not run', async () => {

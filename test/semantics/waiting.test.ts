@@ -42,6 +42,36 @@ const appOf = (
 const pathOf = ({ path }: { path: readonly { map: string; key: string }[] }) =>
   path.map(({ map, key }) => `${map}/${key}`).join('/')
 
+it('a reader whose time is over has ended: it waits no more when it is read again', async () => {
+  const clock = new ManualClock()
+  const ends: string[] = []
+  const read = kit.action({
+    reads: [],
+    writes: ['answer'],
+    async run({ context }) {
+      const reader = context.receive(reply, { timeoutMs: 50 })
+      for (let i = 0; i < 2; i++) {
+        for await (const { body } of reader) ends.push(body)
+        ends.push('end')
+      }
+      return { answer: 'none' }
+    },
+  })
+  const app = createApplication(kit.graph({ actions: { read } }), { entrypoint: 'read', state: {}, clock })
+  let waits = 0
+  app.on('wait', () => {
+    waits += 1
+  })
+  const run = app.run({ whenWaiting: 'return' })
+  await clock.timerIn(50)
+  clock.advance(50)
+  await flush()
+
+  expect([ends, waits]).toEqual([['end', 'end'], 1])
+  void app.cancel()
+  await run
+})
+
 describe('a run that waits for a person', () => {
   it('returns when all that is left waits, with every wait', async () => {
     const clock = new ManualClock(5000)
