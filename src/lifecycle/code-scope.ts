@@ -4,11 +4,14 @@ import type { ActionContext } from '../action/context.js'
 
 /** Surrounds the code of actions with something that follows it through its awaits, such as an AsyncLocalStorage. */
 export interface CodeScope {
+  /** In a worker: the code of a step waits for the texts of its attempt (`Tracker.carryStep`). */
+  readonly perStep?: boolean
   /**
    * Calls `code` once, at once, and returns its result. Called for an action, for each `next` of a generator, for the
    * source of a map, and for the function of a span.
    * @param span id of the span that the code belongs to
-   * @param carried in a worker: the texts that the tracker of the owner gave to the branch (`Tracker.carry`)
+   * @param carried in a worker: the texts that the tracker of the owner gave to the branch (`Tracker.carry`), with those of
+   *   the attempt laid over them
    */
   run<T>(
     context: ActionContext,

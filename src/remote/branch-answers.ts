@@ -13,6 +13,7 @@ import { thrown } from './crossing.js'
 import type { BelowAnswer, DownFrame, HookData, Question, UpFrame } from './frames.js'
 import type { OwnerJournals } from './owner-journals.js'
 import type { OwnerRun } from './owner-run.js'
+import { carriedStepOf } from './start-frame.js'
 
 // Owns: the answers of an owner to one branch: permits, turns, retries, interceptors, readers.
 // A1  Permits of a branch that has ended are given back.
@@ -118,6 +119,8 @@ export class BranchAnswers {
         const { begun } = this.#branch
         return delayOf(this.#run, { subject, retry: task.policy.retry, error: thrown(error), attempt, begun })
       }
+      case 'carry':
+        return carriedStepOf(this.#run.app, question)
       case 'step':
         return backpressure.onStep?.(question.step, { path: question.path })
       case 'hook': {

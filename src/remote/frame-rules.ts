@@ -55,6 +55,7 @@ const DOWN = oneBy('type', {
     bound: recordOf(),
     runId: text,
     carried: maybe(recordOf(text)),
+    carriesSteps: flag,
     watched: flag,
     tracked: flag,
     hears: eventTypes,
@@ -206,6 +207,7 @@ const question = oneBy('method', {
     }),
     path,
   },
+  carry: { appId: maybe(text), path, sequenceId, attempt: whole(1) },
   hook: { index: count, hook, args: recordOf(), outcome: maybe(recordOf()) },
 } satisfies Readonly<Record<Question['method'], Fields>>)
 

@@ -75,6 +75,8 @@ export interface StartFrame {
   readonly runId: string
   /** What the tracker of the owner gave along: {@link Tracker.carry}. */
   readonly carried?: Readonly<Record<string, string>> | undefined
+  /** Whether the tracker has texts of steps: {@link Tracker.carryStep}. */
+  readonly carriesSteps: boolean
   readonly watched: boolean
   /** Whether a tracker of the owner records its events. */
   readonly tracked: boolean
@@ -143,6 +145,14 @@ export type Question =
   | { readonly method: 'turn' }
   | { readonly method: 'journal'; readonly app: number; readonly question: JournalQuestion }
   | { readonly method: 'retry'; readonly error: unknown; readonly attempt: number }
+  /** The texts of an attempt. `appId` is absent where it is that of the branch. */
+  | {
+      readonly method: 'carry'
+      readonly appId?: string
+      readonly path: Path
+      readonly sequenceId: number
+      readonly attempt: number
+    }
   | { readonly method: 'step'; readonly step: CommittedStep; readonly path: Path }
   | {
       readonly method: 'hook'

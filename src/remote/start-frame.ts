@@ -6,11 +6,12 @@ import type { EventType } from '../lifecycle/events.js'
 import type { StoredRecord } from '../persistence/replay.js'
 import { withTransient } from '../runtime/durability.js'
 import { reportFault } from '../runtime/emit.js'
-import type { EventSource } from '../runtime/event-source.js'
+import type { Carried, EventSource } from '../runtime/event-source.js'
 import type { BranchProgress } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import type { State } from '../state/freeze.js'
-import type { CheckpointData, Ended, HookData, MessageData, StartFrame, UpFrame } from './frames.js'
+import type { Tracker } from '../tracking/tracker.js'
+import type { CheckpointData, Ended, HookData, MessageData, Question, StartFrame, UpFrame } from './frames.js'
 import type { StoreData } from './journal-ops.js'
 import { KeptHere } from './local-code.js'
 import { applyChange } from './state-change.js'
@@ -90,6 +91,7 @@ export function startFrameOf(
     ...facts,
     runId: system.runId,
     ...defined({ carried: carriedWith(origin) }),
+    carriesSteps: system.carryStep !== undefined || origin.tracker?.carryStep !== undefined,
     watched: origin.watched,
     tracked: origin.tracker !== undefined,
     attempts: task.policy.retry?.attempts ?? 0,
@@ -104,20 +106,33 @@ export function startFrameOf(
   }
 }
 
-/** What goes with a branch to its worker. A tracker that throws is reported, and nothing goes along. */
-function carriedWith({
-  tracker,
-  system,
-  appId,
-  path,
-  root,
-}: EventSource): Readonly<Record<string, string>> | undefined {
-  if (tracker?.carry === undefined) return system.carried
+/** The texts that go with a branch to its worker. */
+function carriedWith(origin: EventSource): Carried | undefined {
+  const { system, appId, path } = origin
+  return fromTracker(origin, (tracker) => tracker.carry?.({ runId: system.runId, appId, path })) ?? system.carried
+}
+
+/** The texts of an attempt at a step in a worker. In a worker itself, those of its owner. */
+export function carriedStepOf(
+  origin: EventSource,
+  { appId = origin.appId, path, sequenceId, attempt }: Extract<Question, { readonly method: 'carry' }>,
+): Carried | undefined | Promise<Carried | undefined> {
+  const { system } = origin
+  const step = { runId: system.runId, appId, path, sequenceId, attempt }
+  return system.carryStep?.(step) ?? fromTracker(origin, (tracker) => tracker.carryStep?.(step))
+}
+
+/** A tracker that throws is reported, and gives nothing. */
+function fromTracker(
+  { tracker, root }: EventSource,
+  ask: (tracker: Tracker) => Carried | undefined,
+): Carried | undefined {
+  if (tracker === undefined) return undefined
   try {
-    return tracker.carry({ runId: system.runId, appId, path }) ?? system.carried
+    return ask(tracker)
   } catch (error) {
     reportFault(root, `tracker ${nameOf(tracker)}`.trimEnd(), error)
-    return system.carried
+    return undefined
   }
 }
 

@@ -28,7 +28,7 @@ import type { StoreData } from './journal-ops.js'
 import { changeOf } from './state-change.js'
 import { cancelBelow, deliverBelow, postBelow } from './worker-below.js'
 import { WorkerDurability } from './worker-durability.js'
-import { Questions, WorkerMap, WorkerPermits, workerInterceptors } from './worker-map.js'
+import { Questions, stepCarrier, WorkerMap, WorkerPermits, workerInterceptors } from './worker-map.js'
 import type { JournalLink } from './worker-store.js'
 import { loggerOf, parentOf, WorkerSystem } from './worker-system.js'
 
@@ -97,6 +97,7 @@ export class WorkerBranch implements RunOwner {
     const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#emitted(event, tracker)
     this.#system = new WorkerSystem(all, start, code.executors, world.delivery, emitted)
     this.#system.hears = new Set(start.hears)
+    this.#system.carryStep = stepCarrier(start, this.#questions)
     this.#system.root = { cancel: (error) => sendInWords({ type: 'storeLost', error }) }
     const tracker = start.tracked ? OWNERS_TRACKER : undefined
     const map = new WorkerMap(start, tracker, send, sendInWords, this.#questions, () => this.#sendWaits())

@@ -247,7 +247,7 @@ export class WorkerConduct {
   }
 
   #question(question: Question): void {
-    const { attempts, deep, hooks } = this.#start
+    const { attempts, deep, hooks, carriesSteps } = this.#start
     switch (question.method) {
       case 'turn':
         return
@@ -261,6 +261,9 @@ export class WorkerConduct {
       case 'step':
         if (!deep) breach('it tells of its steps, and nobody asked')
         return this.#isOwn(question.path, 'its step is of')
+      case 'carry':
+        if (!carriesSteps) breach('it asks for the texts of a step, and there are none')
+        return this.#isOwn(question.path, 'it asks for the texts of')
       case 'hook': {
         const { index, hook, args } = question
         if (hooks[index]?.hooks.includes(hook) !== true) breach(`it calls the interceptor ${index} for "${hook}"`)

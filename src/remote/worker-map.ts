@@ -4,6 +4,7 @@ import { createDeferred, type Deferred } from '../internal/deferred.js'
 import type { Interceptor, Outcome } from '../lifecycle/interceptor.js'
 import type { PermitRequest, Permits } from '../parallel/limit.js'
 import type { Cancellation } from '../runtime/cancel/cancellation.js'
+import type { Carried, EventSystem } from '../runtime/event-source.js'
 import type { BranchHost, BranchTiming, WaitsFor } from '../runtime/map/branch-handle.js'
 import type { Tracker } from '../tracking/tracker.js'
 import { dataOf, thrown } from './crossing.js'
@@ -58,6 +59,17 @@ export class Questions {
     this.#asked.delete(id)
     if (error === undefined) answer.resolve(value)
     else answer.reject(thrown(error.reason))
+  }
+}
+
+/** Asks the owner for the texts of attempts; undefined where it has none. */
+export function stepCarrier(start: StartFrame, questions: Questions): EventSystem['carryStep'] {
+  if (!start.carriesSteps) return undefined
+  const own = start.parentPath.length + 1
+  return async ({ appId, path, sequenceId, attempt }) => {
+    const id = path.length === own ? {} : { appId } // the owner has that of the branch
+    const texts = await questions.ask({ method: 'carry', ...id, path, sequenceId, attempt })
+    return texts as Carried | undefined
   }
 }
 

@@ -2,7 +2,10 @@ import type { Path } from '../action/context.js'
 import type { Clock } from '../internal/clock.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { SafeLogger } from '../lifecycle/logger.js'
-import type { Tracker } from '../tracking/tracker.js'
+import type { CarriedStep, Tracker } from '../tracking/tracker.js'
+
+/** Texts that the tracker of an owner gave to a worker. */
+export type Carried = Readonly<Record<string, string>>
 
 /** The part of a tree of applications that its events pass through. */
 export interface EventSystem {
@@ -10,7 +13,9 @@ export interface EventSystem {
   readonly store: { readonly incarnation: number; readonly tree?: { leak(): void } } | undefined
   readonly clock: Clock
   /** In a worker: the texts that came with its branch, for scopes of code. */
-  readonly carried: Readonly<Record<string, string>> | undefined
+  readonly carried: Carried | undefined
+  /** In a worker: asks the owner for the texts of an attempt. Undefined where it has none. */
+  readonly carryStep: ((step: CarriedStep) => Promise<Carried | undefined>) | undefined
   readonly logger: SafeLogger
   isObserved(type: EventType): boolean
   /** Counts events that are not observed. @param count default 1 */

@@ -11,7 +11,7 @@ import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
 import type { TrackedRun } from '../tracking/tracker.js'
 import { Attendance } from './cancel/deadline.js'
-import type { EventSource } from './event-source.js'
+import type { Carried, EventSource, EventSystem } from './event-source.js'
 import { defaultPlace } from './map/branch-maker.js'
 import type { ReportedAttempt } from './step/report.js'
 
@@ -88,7 +88,9 @@ export class AppSystem {
   /** The executors that its maps may use; undefined where they may use any. */
   executors: ReadonlySet<Executor> | undefined = undefined
   /** In a worker: the texts that came with its branch. */
-  readonly carried: Readonly<Record<string, string>> | undefined = undefined
+  readonly carried: Carried | undefined = undefined
+  /** In a worker: asks the owner for the texts of an attempt. */
+  carryStep: EventSystem['carryStep']
   /** A random number from 0 to 1, for the jitter of delays. */
   readonly random: () => number
   /** The store of the root, if it has one: how often the root was resumed. */

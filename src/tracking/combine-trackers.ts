@@ -1,7 +1,7 @@
 import type { ActionContext } from '../action/context.js'
 import { isThenable } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { CarriedBranch, TrackedRun, Tracker } from './tracker.js'
+import type { CarriedBranch, CarriedStep, TrackedRun, Tracker } from './tracker.js'
 
 /**
  * One tracker of several: each gets every event, in the given order. One that throws holds none of the others back.
@@ -23,6 +23,7 @@ export function combineTrackers(...trackers: readonly Tracker[]): Tracker {
     .trim()
   const surrounding = trackers.filter(({ within }) => within !== undefined)
   const carrying = trackers.filter(({ carry }) => carry !== undefined)
+  const carryingSteps = trackers.filter(({ carryStep }) => carryStep !== undefined)
   const each = (tell: (tracker: Tracker) => unknown): unknown => {
     const faults: unknown[] = []
     const waits: PromiseLike<unknown>[] = []
@@ -48,6 +49,9 @@ export function combineTrackers(...trackers: readonly Tracker[]): Tracker {
     }),
     ...(carrying.length > 0 && {
       carry: (branch: CarriedBranch) => Object.assign({}, ...carrying.map((one) => one.carry?.(branch))),
+    }),
+    ...(carryingSteps.length > 0 && {
+      carryStep: (step: CarriedStep) => Object.assign({}, ...carryingSteps.map((one) => one.carryStep?.(step))),
     }),
   }
 }

@@ -38,6 +38,12 @@ export interface CarriedBranch {
   readonly path: Path
 }
 
+/** An attempt at a step of a branch that runs in a worker. */
+export interface CarriedStep extends CarriedBranch {
+  readonly sequenceId: number
+  readonly attempt: number
+}
+
 /**
  * Records the events of an application and everything below it.
  *
@@ -71,4 +77,10 @@ export interface Tracker {
    * with its address.
    */
   carry?(branch: CarriedBranch): Readonly<Record<string, string>> | undefined
+  /**
+   * The texts of one attempt at a step in a worker, laid over those of its branch. Called where code in the worker needs
+   * them, as with `joinTraces` of `teasel/otel`, after the `step.start` was tracked. The code of the attempt starts when
+   * they have arrived. A throw is reported, and the code has the texts of the branch.
+   */
+  carryStep?(step: CarriedStep): Readonly<Record<string, string>> | undefined
 }

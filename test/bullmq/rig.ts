@@ -37,6 +37,10 @@ export const startWorker = (options: WorkerProcessOptions): Promise<WorkerProces
 export const startRunsWorker = (options: Readonly<Record<string, string>>): Promise<WorkerProcess> =>
   start('runs-worker', options)
 
+/** Starts a worker process whose branches make spans, as {@link startWorker} does. */
+export const startTracedWorker = (options: Readonly<Record<string, string>>): Promise<WorkerProcess> =>
+  start('traced-worker', options)
+
 async function start(program: string, options: object): Promise<WorkerProcess> {
   const child = startFixture(program, options)
   const ended = once(child, 'exit').then(([code]) => code as number | null)

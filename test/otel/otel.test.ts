@@ -1,9 +1,8 @@
 import { createServer } from 'node:http'
-import { context, propagation, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, propagation, SpanStatusCode } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type } from 'teasel'
-import { threads } from 'teasel/executor/threads'
 import { otelTracker } from 'teasel/otel'
 import { memoryPersister } from 'teasel/persistence'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,7 +11,6 @@ import { defer, flush, untilAborted } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { quiet } from '../support/quiet-logger.js'
 import { instrumented, sdk, setUpContext, treeOf } from './rig.js'
-import { runnables } from './traced-registry.js'
 
 beforeAll(setUpContext)
 afterAll(() => {
@@ -356,32 +354,6 @@ describe('otelTracker', () => {
     expect(() => otelTracker({ trace: 1 } as never)).toThrow(
       'otelTracker has no option "trace". Did you mean "tracer"?',
     )
-  })
-})
-
-describe('a trace', () => {
-  it('goes with a branch into a thread: spans of the worker are below the branch', async () => {
-    const { tracer, meter, find } = sdk()
-    await using executor = threads({ workers: 1 })
-    const map = kit.mapActions({
-      reads: [],
-      writes: ['outs'],
-      actions: { a: runnables.traced },
-      state: () => ({ item: 'a' }),
-      executor,
-      reduce: ({ results }) => ({ outs: results.map(({ state }) => state.out) }),
-    })
-    const app = createApplication(kit.graph({ actions: { map } }), {
-      entrypoint: 'map',
-      state: {},
-      tracker: otelTracker({ tracer, meter }),
-    })
-
-    const { state } = await app.run()
-
-    const { traceId, spanId } = find('map[a]').spanContext()
-    expect(state.outs).toEqual([`${traceId} ${spanId} ${spanId}`])
-    expect(trace.getActiveSpan()).toBeUndefined()
   })
 })
 

@@ -14,7 +14,7 @@ import { type ActionContext, printPath } from '../../action/context.js'
 import { checkOptions } from '../../internal/options.js'
 import type { AnyEvent } from '../../lifecycle/events.js'
 import type { BranchSettled, BranchStart } from '../../lifecycle/map-events.js'
-import type { CarriedBranch, Tracker } from '../../tracking/tracker.js'
+import type { CarriedBranch, CarriedStep, Tracker } from '../../tracking/tracker.js'
 import { attributesOf } from './attributes.js'
 import { OpenApp, startSpan } from './open-spans.js'
 import { createMetrics, type Metrics } from './otel-metrics.js'
@@ -43,6 +43,13 @@ export interface OtelOptions {
 
 /** Number of ended runs that later ones can link to. */
 const REMEMBERED = 1000
+
+/** A context as texts, by the propagator of the program. */
+function textsOf(context: Context): Readonly<Record<string, string>> {
+  const carrier: Record<string, string> = {}
+  propagation.inject(context, carrier)
+  return carrier
+}
 
 type Of<T extends AnyEvent['type']> = Extract<AnyEvent, { readonly type: T }>
 
@@ -148,9 +155,12 @@ class OtelTracker implements Tracker {
       app.span.setAttribute('teasel.delivery', app.deliveries)
       app.span.addEvent('delivery', { 'teasel.delivery': app.deliveries })
     }
-    const carrier: Record<string, string> = {}
-    propagation.inject(app.context, carrier)
-    return carrier
+    return textsOf(app.context)
+  }
+
+  carryStep({ runId, path, sequenceId }: CarriedStep): Readonly<Record<string, string>> | undefined {
+    const step = this.#places.get(`${runId} ${printPath(path)}`)?.step
+    return step?.sequenceId === sequenceId ? textsOf(step.context) : undefined
   }
 
   /** Opens the span of an application below the step that it belongs to, or below the active span. */

@@ -14,12 +14,12 @@ import type { Application, Run } from '../application.js'
 import type { Cancellation } from '../cancel/cancellation.js'
 import { Deadline } from '../cancel/deadline.js'
 import { emit, isObserved } from '../emit.js'
-import type { EventSource } from '../event-source.js'
+import type { Carried, EventSource } from '../event-source.js'
 import type { RunningMap } from '../map/branch-handle.js'
 import type { MapAttempt } from '../map/map-visit.js'
 import { putBack } from '../message/inbox.js'
 import { untilRead } from '../run/backpressure.js'
-import { inScope, isScoped } from './code-scope.js'
+import { carriedStep, inScope, isScoped } from './code-scope.js'
 import { createActionContext } from './context.js'
 import { givenInputs } from './inputs.js'
 import type { StepReport } from './report.js'
@@ -46,6 +46,7 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
   #context: ActionContext | undefined
   #cancellation: Cancellation | undefined
   #open = false
+  #carried: Carried | undefined
   /** The map at which the step stands. */
   map: RunningMap | undefined
   /** The number of the attempt at the step. */
@@ -128,8 +129,24 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
     this.#run.waits?.endOf(this)
   }
 
+  /** In a worker, until the texts of this attempt have come. @returns whether its code is still to run */
+  untilCarried(): Promise<boolean> | undefined {
+    const { system } = this.#run.app
+    return carriedStep(this.#run.app, this)?.then((texts) => {
+      this.#carried = { ...system.carried, ...texts }
+      return this.#open && this.#cancellation === undefined && this.#run.running
+    })
+  }
+
   /** Runs the code. @returns its return value, or a promise of that */
   perform(body: RunBody): unknown {
+    const carried = this.untilCarried()
+    return carried === undefined
+      ? this.#perform(body)
+      : carried.then((runs) => (runs ? this.#perform(body) : undefined))
+  }
+
+  #perform(body: RunBody): unknown {
     const args = this as ActionArgs<State, Inputs> as ActionArgs<never, never>
     const returned = isScoped(this.#run.app) ? this.within(() => body.run(args)) : body.run(args)
     if (typeof returned !== 'object' || returned === null || isThenable(returned)) return returned
@@ -138,7 +155,7 @@ export class Attempt implements MapAttempt, ActionArgs<State, Inputs> {
 
   within<T>(code: () => T, span?: string): T {
     const { app } = this.#run
-    return isScoped(app) ? inScope(app, this.context, code, span) : code()
+    return isScoped(app) ? inScope(app, this.context, code, span, this.#carried ?? app.system.carried) : code()
   }
 
   async #drain(generator: AsyncGenerator<unknown, unknown, void>): Promise<unknown> {

@@ -1,7 +1,8 @@
 import type { ActionContext } from '../../action/context.js'
 import { codeScopes } from '../../lifecycle/code-scope.js'
+import type { CarriedStep } from '../../tracking/tracker.js'
 import { reportFault } from '../emit.js'
-import type { EventSource } from '../event-source.js'
+import type { Carried, EventSource } from '../event-source.js'
 
 // Owns: calling code of an action inside the scopes of the process and of its tracker.
 // K1  The code is called exactly once, whatever a scope does. A scope that fails is reported like a tracker that fails.
@@ -9,9 +10,27 @@ import type { EventSource } from '../event-source.js'
 /** Whether anything surrounds the code of actions: most programs have no scope and pay nothing. */
 export const isScoped = ({ tracker }: EventSource): boolean => tracker?.within !== undefined || codeScopes().length > 0
 
-/** Calls code of an action inside all scopes, the last one innermost, and the tracker inside of them. */
-export function inScope<T>(app: EventSource, context: ActionContext, code: () => T, span?: string): T {
-  const { tracker, system } = app
+/** In a worker: the texts of an attempt, where a scope needs them. Undefined where it begins at once. */
+export function carriedStep(
+  { system, appId, path }: EventSource,
+  { sequenceId, attempt }: Pick<CarriedStep, 'sequenceId' | 'attempt'>,
+): Promise<Carried | undefined> | undefined {
+  if (system.carryStep === undefined || !codeScopes().some(({ perStep }) => perStep === true)) return undefined
+  return system.carryStep({ runId: system.runId, appId, path, sequenceId, attempt })
+}
+
+/**
+ * Calls code of an action inside all scopes, the last one innermost, and the tracker inside of them.
+ * @param carried the texts that came for it to its worker
+ */
+export function inScope<T>(
+  app: EventSource,
+  context: ActionContext,
+  code: () => T,
+  span: string | undefined,
+  carried: Carried | undefined,
+): T {
+  const { tracker } = app
   let all = code
   if (tracker?.within !== undefined) {
     const inner = all
@@ -20,7 +39,7 @@ export function inScope<T>(app: EventSource, context: ActionContext, code: () =>
   const scopes = codeScopes()
   for (let i = scopes.length - 1; i >= 0; i--) {
     const [scope, inner] = [scopes[i], all]
-    all = () => new Guarded(app, inner).run((once) => scope?.run(context, once, span, system.carried))
+    all = () => new Guarded(app, inner).run((once) => scope?.run(context, once, span, carried))
   }
   return all()
 }

@@ -130,7 +130,11 @@ function execute(run: Run, step: Attempt, inputs: Inputs, raw: Inputs): unknown 
   const { node } = step
   const { body } = node.parts
   step.enter(viewOf(node, run.app.checkpoint.state), inputs)
-  if (isFanOut(body)) return runMap(run, step, body, raw)
+  if (isFanOut(body)) {
+    const carried = step.untilCarried()
+    if (carried === undefined) return runMap(run, step, body, raw)
+    return carried.then((runs) => (runs ? runMap(run, step, body, raw) : undefined))
+  }
   if (!isRunBody(body)) return undefined
   const { standIn } = run.app.system
   if (standIn !== undefined) return standIn(run.app, step)
