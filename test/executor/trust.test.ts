@@ -261,6 +261,15 @@ const REFUSED: readonly (readonly [what: string, mangle: Mangle, told: string])[
     }),
     'it tells of its steps, and nobody asked',
   ],
+  [
+    'texts of a step that nobody has',
+    before('step', {
+      type: 'ask',
+      id: 0,
+      question: { method: 'carry', path: [], sequenceId: 0, attempt: 1 },
+    }),
+    'it asks for the texts of a step, and there are none',
+  ],
   ['messages left that it has not seen', replaced('step', { left: [1] }), 'it left the message 1 of 0'],
   ['chunks of another step', replaced('chunk', { sequenceId: 0 }), 'it has a chunk of the step 0 in the step 1'],
   [
