@@ -19,6 +19,7 @@ import { DiskTracker } from '../../src/adapters/file/file-tracker.js'
 import { Pace } from '../../src/adapters/file/pace.js'
 import { type Fs, realFs } from '../../src/adapters/file/places.js'
 import { createDeferred } from '../../src/internal/deferred.js'
+import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
 import { quiet } from '../support/quiet-logger.js'
 import { filesIn, folder, linesOf } from './folders.js'
 import { runLogged } from './logged-program.js'
@@ -203,6 +204,44 @@ describe('fileTracker', () => {
       ...{ appId: 'run-1', entrypoint: 'each', state: {}, tracker, clock, logger: quiet },
     }).run()
     const events = await eventsOf(dir)
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i))
+  })
+
+  it('has both times that a branch was queued, where its worker was lost meanwhile', async () => {
+    const dir = folder()
+    await using tracker = fileTracker({ dir })
+    const loopbacks: TreeLoopback[] = []
+    const name = kit.action({ reads: ['item'], writes: ['text'], run: ({ state: { item } }) => ({ text: item }) })
+    const inner = kit.mapStates({
+      reads: ['item'],
+      writes: ['outs'],
+      action: name,
+      states: { below: { item: 'below' } },
+      reduce: ({ results }) => ({ outs: results.map(({ state }) => state.text) }),
+    })
+    const outer = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: kit.graph({ actions: { inner } }).runnable({ entrypoint: 'inner' }),
+      states: { one: { item: 'one' } },
+      executor: loopback((one) => loopbacks.push(one)),
+      reduce: ({ results }) => ({ outs: results.flatMap(({ state }) => state.outs) }),
+    })
+    const app = createApplication(kit.graph({ actions: { outer } }), {
+      ...{ appId: 'run-1', entrypoint: 'outer', state: {}, logger: quiet },
+      tracker,
+    })
+    const told: string[] = []
+    app.on('branch.queued', ({ seq, key }) => {
+      told.push(`${seq} ${key}`)
+      if (told.length === 2) loopbacks[0]?.die(true) // its start is lost
+    })
+
+    await app.run()
+
+    const events = await eventsOf(dir)
+    expect(told.map((one) => one.split(' ')[1])).toEqual(['one', 'below', 'below'])
+    expect(events.flatMap((one) => (one.type === 'branch.queued' ? [`${one.seq} ${one['key']}`] : []))).toEqual(told)
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i))
   })
 

@@ -107,7 +107,7 @@ export class RunLog {
     this.isDirty = true
     this.#ahead = event.time - Date.now()
     this.#overdue(event.time)
-    if (event.type === 'branch.queued') return void this.#queued.set(event.appId, { event, seq })
+    if (event.type === 'branch.queued') return this.#queue(event, seq)
     const { app, line } = this.#encoder.numberOf(event)
     if (line !== undefined) this.#put(line)
     if (event.type === 'chunk') this.#chunk(app, event, seq)
@@ -136,6 +136,14 @@ export class RunLog {
   #before(app: number): void {
     const chunks = this.#merge.take(app)
     if (chunks !== undefined) this.#put(chunks)
+  }
+
+  /** Holds it until its branch starts. A branch whose worker was lost before that is queued again. */
+  #queue(event: Queued, seq: number): void {
+    const before = this.#queued.get(event.appId)
+    this.#queued.delete(event.appId)
+    if (before !== undefined) this.#encode(before.event, before.seq)
+    this.#queued.set(event.appId, { event, seq })
   }
 
   #event(event: AnyEvent, seq: number): void {
