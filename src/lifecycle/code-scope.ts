@@ -8,7 +8,7 @@ export interface CodeScope {
   readonly perStep?: boolean
   /**
    * Calls `code` once, at once, and returns its result. Called for an action, for each `next` of a generator, for the
-   * source of a map, and for the function of a span.
+   * source, the watch and the reducer of a map, and for the function of a span.
    * @param span id of the span that the code belongs to
    * @param carried in a worker: the texts that the tracker of the owner gave to the branch (`Tracker.carry`), with those of
    *   the attempt laid over them

@@ -1,14 +1,82 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type ActionContext, type AnyEvent, createApplication, defineState, printPath, type Tracker } from 'teasel'
+import {
+  type ActionContext,
+  type AnyEvent,
+  createApplication,
+  defineMessage,
+  defineState,
+  printPath,
+  type Tracker,
+  type,
+} from 'teasel'
 import { currentContext } from 'teasel/context'
 import { describe, expect, it } from 'vitest'
 import { addCodeScope } from '../../src/lifecycle/code-scope.js'
 import { quiet } from '../support/quiet-logger.js'
 
 const kit = defineState<{ item: string; out: string; outs: string[] }>()
+const hello = defineMessage('hello', type<string>())
 const place = (): string | undefined => {
   const context = currentContext()
   return context && `${printPath(context.path)}:${context.action}`
+}
+
+/** Maps with each kind of reducer, and a watch. */
+function mapsOf(note: (at: string) => void, noteTwice: (at: string) => Promise<void>) {
+  const branch = kit.action({
+    reads: ['item'],
+    writes: ['out'],
+    async *run({ state: { item }, context }) {
+      context.broadcast(hello(item)) // calls the watch here, in the scope of the branch
+      yield 1
+      return { out: item }
+    },
+  })
+  const common = {
+    reads: [],
+    writes: ['outs'],
+    action: branch,
+    states: { a: { item: 'a' }, b: { item: 'b' } },
+    watch: {
+      memory: () => note('memory'),
+      on: async ({ event }: { readonly event: { readonly type: string } }) => {
+        await noteTwice(event.type)
+        currentContext()?.log(event.type)
+      },
+    },
+  } as const
+  return {
+    reduce: kit.mapStates({
+      ...common,
+      reduce: async ({ results }) => {
+        await noteTwice('reduce')
+        return { outs: results.map(({ key }) => key) }
+      },
+    }),
+    reduceEach: kit.mapStates({
+      ...common,
+      initial: () => {
+        note('initial')
+        return { outs: [] as string[] }
+      },
+      reduceEach: async ({ acc, result }) => {
+        await noteTwice('reduceEach')
+        return { outs: [...acc.outs, result.key] }
+      },
+    }),
+    reduceLive: kit.mapStates({
+      ...common,
+      reduceLive: async ({ branches }) => {
+        const outs: string[] = []
+        await noteTwice('reduceLive')
+        for await (const { key } of branches.asCompleted()) {
+          note('reduceLive')
+          outs.push(key)
+        }
+        return { outs }
+      },
+    }),
+  }
 }
 
 describe('currentContext', () => {
@@ -91,6 +159,36 @@ describe('currentContext', () => {
       'source :map',
     ])
   })
+
+  it.each(['reduce', 'reduceEach', 'reduceLive'] as const)(
+    'is that of the map in its watch and its %s',
+    async (way) => {
+      const seen = new Set<string>()
+      const note = (at: string): void => void seen.add(`${at} ${place()}`)
+      const noteTwice = async (at: string): Promise<void> => {
+        note(at)
+        await null
+        note(at)
+      }
+      const map = mapsOf(note, noteTwice)[way]
+      const app = createApplication(kit.graph({ actions: { map } }), {
+        entrypoint: 'map',
+        state: {},
+        logger: quiet,
+      })
+      const logged = new Set<string>()
+      app.on('log', ({ path, text }) => void logged.add(`${printPath(path)}:${text}`))
+
+      const { state } = await app.run()
+
+      const types = ['branch.settled', 'chunk', 'message', 'step.end']
+      const calls = [...types, 'memory', ...(way === 'reduceEach' ? ['initial', way] : [way])]
+      expect([...state.outs].sort()).toEqual(['a', 'b'])
+      expect([...seen].sort()).toEqual(calls.map((at) => `${at} :map`).sort())
+      expect([...logged].sort()).toEqual(types.map((type) => `:${type}`))
+      expect(currentContext()).toBeUndefined()
+    },
+  )
 
   it('is the outer one again after an application that the action ran', async () => {
     const seen: (string | undefined)[] = []

@@ -14,7 +14,7 @@ addCodeScope({ run: (context, code) => storage.run(context, code) }) // L1
  * The context of the action whose code runs, also after an await; undefined outside of actions. With it a function deep
  * inside can log, time a span or send a message, and need not be handed the context.
  *
- * It holds in actions, in branches, in sources of maps and their generators, and in functions of spans. An application
+ * It holds in actions, in branches, in sources, `watch` and reducers of maps, and in functions of spans. An application
  * that an action runs has contexts of its own; after it the outer one is there again.
  *
  * On Node 20 an AsyncLocalStorage makes every await of the process slower, so the context that an action is given is the

@@ -29,6 +29,8 @@ export interface FoldSetup extends FoldCallbacks {
   readonly inputs: Inputs
   /** The signal of the step. */
   readonly signal: () => AbortSignal
+  /** Calls the user's code in the scope of the step. */
+  readonly within: <T>(code: () => T) => T
 }
 
 /** The fold of one map. */
@@ -102,7 +104,8 @@ class FoldAll implements Folding {
 
   async end(): Promise<unknown> {
     if (!Object.isFrozen(this.#results)) Object.freeze(this.#results.sort(byIndex))
-    return this.#reduce(new AllArgs(this.#setup, this.#results))
+    const args = new AllArgs(this.#setup, this.#results)
+    return this.#setup.within(() => this.#reduce(args))
   }
 
   cancel(): undefined {}
@@ -181,11 +184,13 @@ class FoldEach extends Beside implements Folding {
   async #drain(): Promise<void> {
     await undefined // finish settling the branch before folding its result
     const { state, inputs, signal } = { ...this.#args, signal: this.signal }
+    const { within } = this.setup
     try {
-      if (!this.#begun) this.#acc = initialOf(this.#fold, this.#args)
+      if (!this.#begun) this.#acc = within(() => initialOf(this.#fold, this.#args))
       this.#begun = true
       for (let result = this.#next(); result !== undefined; result = this.#next()) {
-        const acc = this.#fold.reduceEach({ acc: this.#acc, result: ownResult(result), state, inputs, signal })
+        const args = { acc: this.#acc, result: ownResult(result), state, inputs, signal }
+        const acc = within(() => this.#fold.reduceEach(args))
         this.#acc = isThenable(acc) ? await acc : acc
       }
     } catch (error) {
@@ -236,7 +241,8 @@ class FoldLive extends Beside implements Folding {
     const state = this.setup.state()
     const branches = { asCompleted: () => this.#asCompleted() }
     try {
-      if (!this.signal.aborted) this.#update = await this.#reduce({ state, inputs, branches, signal: this.signal })
+      const args = { state, inputs, branches, signal: this.signal }
+      if (!this.signal.aborted) this.#update = await this.setup.within(() => this.#reduce(args))
     } catch (error) {
       this.fail(error)
     }

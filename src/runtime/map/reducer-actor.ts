@@ -25,7 +25,11 @@ export function reducerSetup(
   callbacks: FoldCallbacks,
 ): ReducerSetup {
   const { node, inputs } = step
-  const folding = createFolding({ fold, state: () => step.fresh(), inputs, signal: () => step.signal, ...callbacks })
+  const folding = createFolding({
+    ...{ fold, state: () => step.fresh(), inputs, signal: () => step.signal },
+    within: (code) => step.within(code),
+    ...callbacks,
+  })
   return { folding, attempts: () => reduceAgain(run, node, defaults.retry) }
 }
 

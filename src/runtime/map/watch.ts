@@ -41,7 +41,8 @@ export class Watcher {
   open(): void {
     const { appId, path, system } = this.#map.app
     const { memory } = this.#watch
-    this.#given = { appId, path, runId: system.runId, ...(memory && { memory: memory() }), ...this.#control }
+    const kept = memory && { memory: this.#map.step.within(memory) }
+    this.#given = { appId, path, runId: system.runId, ...kept, ...this.#control }
   }
 
   /** @param own whether the event is from the branch itself, not from deeper */
@@ -49,7 +50,8 @@ export class Watcher {
     const translated = translate(event, key, own)
     if (translated === undefined) return
     try {
-      const answer: unknown = this.#watch.on({ event: translated, branches: this.#branches(), ...this.#given })
+      const args = { event: translated, branches: this.#branches(), ...this.#given }
+      const answer: unknown = this.#map.step.within(() => this.#watch.on(args)) // not in the scope of the branch
       if (isThenable(answer)) answer.then(undefined, (error: unknown) => this.#fault(error))
     } catch (error) {
       this.#fault(error)
