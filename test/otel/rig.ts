@@ -1,4 +1,4 @@
-import { type Context, context, propagation, type Span, trace } from '@opentelemetry/api'
+import { context, propagation, type Span } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import {
@@ -89,6 +89,3 @@ export const instrumented = <T>(tracer: ReturnType<typeof sdk>['tracer'], name: 
     span.end()
     return result
   })
-
-/** The id of the active span. */
-export const activeId = (at: Context = context.active()): string => trace.getSpanContext(at)?.spanId ?? 'none'
