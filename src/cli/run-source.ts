@@ -30,7 +30,7 @@ export const SOURCE: Options = {
 const DEFAULT_DIR = '.teasel'
 
 /** A reader; one of logs and one of a server have events too. */
-export type RunReader = Pick<ProjectReader, keyof Reader | 'events'>
+export type RunReader = Pick<ProjectReader, keyof Reader | 'events' | 'streams'>
 
 /** An open source of runs. */
 export interface RunSource extends AsyncDisposable {

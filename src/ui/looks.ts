@@ -3,7 +3,7 @@ import type { RunTarget } from '../read/reader.js'
 import type { RunSummary } from '../read/run-summary.js'
 import { isOpen, RUN_STATUSES } from '../read/status.js'
 import { compareCursors, cursorOf, encodeEvent } from '../wire/events.js'
-import type { OpenProject, ProjectReader } from './project.js'
+import { type OpenProject, type ProjectReader, tellsEvents } from './project.js'
 import { shortEvent } from './shorten.js'
 import { LOOK_MS, type Look, type Watched } from './watch.js'
 
@@ -16,7 +16,7 @@ const textOf = (value: unknown): string =>
 
 /** @returns how a run is looked at */
 export const runLook = (project: OpenProject, ref: Required<RunTarget>): Look =>
-  project.reader.events === undefined ? treeLook(project, ref) : logLook(project.reader, ref)
+  tellsEvents(project.reader) ? logLook(project.reader, ref) : treeLook(project, ref)
 
 /** The position behind which everything of an incarnation comes. */
 const beforeOf = (incarnation: number): string | undefined =>

@@ -10,6 +10,8 @@ import type { WireEvent } from '../wire/events.js'
 
 /** A reader, and what some readers have besides: that of a folder of logs has all of it. */
 export interface ProjectReader extends Reader {
+  /** Whether its events are told as they happen, or its trees are read again. Default: events where it has any. */
+  readonly streams?: 'events' | 'trees'
   /** The events of a run. */
   events?(query: {
     readonly runId: string
@@ -22,6 +24,10 @@ export interface ProjectReader extends Reader {
   /** The picture of a graph, by its hash. */
   graph?(hash: string): Promise<GraphPicture | undefined>
 }
+
+/** Whether the events of a reader are told as they happen. */
+export const tellsEvents = ({ events, streams }: Pick<ProjectReader, 'events' | 'streams'>): boolean =>
+  events !== undefined && streams !== 'trees'
 
 /** A host, as a project uses it: `createHost` makes one. */
 export interface ProjectHost {

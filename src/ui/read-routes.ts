@@ -11,7 +11,7 @@ import { json, SAFE_HEADERS } from './answers.js'
 import { exportLines } from './export-run.js'
 import { graphOf, laidOf } from './graph-of.js'
 import { differenceOf, jsonPatchOf } from './json-patch.js'
-import type { OpenProject, Projects } from './project.js'
+import { type OpenProject, type Projects, tellsEvents } from './project.js'
 import { chunksOf, eventPage, marksOf, mosaicOf, statesOf } from './read-run.js'
 import { SearchQuery } from './search-query.js'
 import { shortStep } from './shorten.js'
@@ -286,6 +286,6 @@ async function summaryOf(project: OpenProject, acts: boolean): Promise<ProjectSu
     day,
     ...(newest !== undefined && { updatedAt: newest.updatedAt }),
     actions: acts ? actionsFor(project) : [],
-    streams: reader.events !== undefined || host !== undefined ? 'events' : 'trees',
+    streams: tellsEvents(reader) || host !== undefined ? 'events' : 'trees',
   }
 }

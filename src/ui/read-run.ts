@@ -7,7 +7,7 @@ import { BRANCH_STATUSES, type BranchStatus } from '../read/status.js'
 import { printedPath, type WirePath } from '../read/wire-path.js'
 import { type RunMarks, readMarks } from '../visualize/run-marks.js'
 import { cursorOf, type WireEvent } from '../wire/events.js'
-import type { OpenProject, ProjectReader } from './project.js'
+import { type OpenProject, type ProjectReader, tellsEvents } from './project.js'
 
 // Owns: what is asked of a run besides a `Reader`, made of what a reader gives.
 
@@ -110,7 +110,8 @@ export async function eventPage(
     const fits = types?.includes(event.type) !== false && (place === undefined || printedPath(event.path) === place)
     if (fits) items.push(event)
   }
-  const ended = !more && last?.type === 'run.end' && last.path.length === 0
+  const isLast = last?.type === 'run.end' && last.path.length === 0
+  const ended = !more && (isLast || !tellsEvents(project.reader))
   return {
     items,
     ...(last !== undefined && { after: cursorOf(last) }),

@@ -3,6 +3,7 @@ import { tryGet } from '../internal/guards.js'
 import type { RunSummary } from '../read/run-summary.js'
 import { compareCursors, cursorOf, WIRE_VERSION, type WireEvent } from '../wire/events.js'
 import { SAFE_HEADERS } from './answers.js'
+import { tellsEvents } from './project.js'
 import { shortEvent } from './shorten.js'
 import type { JoinedTopic } from './stream-hub.js'
 import { positionsIn, streamId } from './stream-id.js'
@@ -113,7 +114,7 @@ class StreamSource {
     const known = this.#after?.get(name)
     if (this.#after === undefined) this.#reset(name, 'gap')
     if (ref === undefined) this.#beginList(topic, known)
-    else if (project.reader.events !== undefined && known !== undefined) {
+    else if (tellsEvents(project.reader) && known !== undefined) {
       if (!this.#isOf(topic, known)) this.#moveOn(topic)
       while (this.#isBehind(topic)) await this.#catchUp(topic)
     }

@@ -2,7 +2,7 @@ import { appendFileSync, cpSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InputError } from 'teasel'
-import { burrReader, type Reader } from 'teasel/tracking/file'
+import { type BurrEventQuery, type BurrReader, burrReader } from 'teasel/tracking/file'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { filesIn, folder } from './folders.js'
 
@@ -10,7 +10,7 @@ const SAMPLES = fileURLToPath(new URL('./burr', import.meta.url))
 const LONG_AGO = new Date('2026-03-02T00:00:00')
 
 /** The samples, last written long ago. */
-function samples(): { readonly dir: string; readonly reader: Reader } {
+function samples(): { readonly dir: string; readonly reader: BurrReader } {
   const dir = folder()
   cpSync(SAMPLES, dir, { recursive: true })
   for (const path of filesIn(dir).keys()) utimesSync(join(dir, path), LONG_AGO, LONG_AGO)
@@ -117,9 +117,7 @@ describe('the tree of a run of Burr', () => {
       ['essay-a', [['compare', 1, 'essay-a']], 'essay-a', 'done', undefined],
       ['essay-b', [['compare', 1, 'essay-b']], 'essay-b', 'failed', 'ValueError'],
     ])
-    expect(tree?.lacks).toEqual(
-      expect.arrayContaining(['attempts', 'edges', 'ends of branches', 'spans', 'attributes']),
-    )
+    expect(tree?.lacks).toEqual(expect.arrayContaining(['attempts', 'edges', 'ends of branches', 'items of streams']))
   })
 
   it('has an application once that files name in a circle', async () => {
@@ -211,6 +209,75 @@ describe('steps of Burr', () => {
     expect(await reader.state({ ...essay, path: 'compare/essay-a' })).toEqual({ answer: 'long' })
     expect(await reader.state({ runId: 'forked' })).toBeUndefined()
     expect(await reader.state({ ...essay, epoch: 1 })).toBeUndefined()
+  })
+})
+
+describe('events of Burr', () => {
+  /** Without what all events of a run have. */
+  const told = async (reader: BurrReader, query: BurrEventQuery) => {
+    const events = []
+    for await (const { runId: _, appId: __, path, incarnation: ___, ...event } of reader.events(query))
+      events.push({ ...event, ...(path.length > 0 && { path }) })
+    return events
+  }
+
+  it('are its spans with their attributes, its questions, and the times of streams, among its steps', async () => {
+    const { reader } = samples()
+
+    const events = await told(reader, essay)
+
+    const own = events.filter((event) => event.path === undefined)
+    const first = { source: 'compare', sequenceId: 0 }
+    const span = { ...first, span: '0:0' }
+    const stream = { type: 'log', source: 'write', sequenceId: 1, level: 'debug' }
+    const named = (type: string) => own.filter((event) => event.type === type).map(({ seq: _, ...event }) => event)
+    expect(own.map(({ type }) => type).join(' ')).toBe(
+      'step.start span.start span.start span.end step.end step.start step.end step.start log log log step.end',
+    )
+    expect(named('span.start')).toEqual([
+      { type: 'span.start', time: at(1), ...span, name: 'ask' },
+      // It never ended.
+      {
+        ...{ type: 'span.start', time: at(1) + 500, ...first, span: '0:0.0', name: 'parse', parent: '0:0' },
+        attributes: { lang: null },
+      },
+    ])
+    expect(named('span.end')).toEqual([
+      {
+        ...{ type: 'span.end', time: at(2), ...span, status: 'done', durationMs: 1000 },
+        attributes: { model: 'm1', usage: { tokens: 7 } },
+      },
+    ])
+    expect(named('step.end')).toMatchObject([
+      { time: at(3), ...first, status: 'done', durationMs: 3000, attributes: { cost: 0.5 }, state: { $: 'object' } },
+      { time: at(5), source: 'write', status: 'failed', durationMs: 1000, error: { name: 'ValueError' } },
+      { time: at(9), source: 'write', status: 'done', durationMs: 3000, state: { topic: 'teasels' } },
+    ])
+    expect(named('log')).toEqual([
+      { ...stream, time: at(6), text: 'begin_stream' },
+      { ...stream, time: at(7), text: 'first_item_stream' },
+      { ...stream, time: at(8), text: 'end_stream', data: { items: 3 } },
+    ])
+    expect(await told(reader, { runId: 'asks', partitionKey: 'ada', types: ['wait'] })).toEqual([
+      {
+        ...{ type: 'wait', seq: 1, time: at(51), source: 'approve', sequenceId: 0, id: '5f0c-1', kinds: ['approval'] },
+        ...{ from: 'outside', since: at(51), ask: { text: 'Send it?' } },
+      },
+    ])
+  })
+
+  it('are those of all that its steps made, in the order of their times, from any position', async () => {
+    const { reader } = samples()
+
+    const events = await told(reader, essay)
+    const rest = await told(reader, { ...essay, after: '0.3', follow: true })
+
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i))
+    expect(events.map(({ time }) => time)).toEqual(events.map(({ time }) => time).sort((a, b) => a - b))
+    expect(new Set(events.map(({ path }) => path?.[0]?.[2]))).toEqual(new Set([undefined, 'essay-a', 'essay-b']))
+    expect(rest).toEqual(events.slice(4))
+    expect(await told(reader, { runId: 'nobody' })).toEqual([])
+    await expect(told(reader, { runId: 'essay', typo: 1 } as BurrEventQuery)).rejects.toThrow(InputError)
   })
 })
 

@@ -69,9 +69,14 @@ export class BurrFolder {
     return app
   }
 
+  /** The file of the log of an application that has a folder. */
+  logPath(appId: string): string {
+    return join(this.#folder, appId, 'log.jsonl')
+  }
+
   /** The log of an application, with the states of its steps. */
   log(appId: string): Promise<BurrLog> {
-    return readBurrLog(join(this.#folder, appId, 'log.jsonl'), true)
+    return readBurrLog(this.logPath(appId), true)
   }
 }
 

@@ -149,5 +149,5 @@ class LogReading {
 }
 
 /** A state without the keys of Burr itself: the number and the action of the step. */
-const ownKeys = (state: JsonRecord): JsonRecord =>
+export const ownKeys = (state: JsonRecord): JsonRecord =>
   Object.fromEntries(Object.entries(state).filter(([key]) => key !== '__SEQUENCE_ID' && key !== '__PRIOR_STEP'))

@@ -21,6 +21,8 @@ import type { RunSummary } from '../../read/run-summary.js'
 import { BRANCH_STATUSES, STEP_STATUSES } from '../../read/status.js'
 import type { AppNode, Pending, RunTree, StepRecord } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
+import { compareCursors, cursorOf, type WireEvent } from '../../wire/events.js'
+import { burrEvents } from './burr-events.js'
 import { type BurrApp, BurrFolder } from './burr-folder.js'
 import {
   appNodeOf,
@@ -33,6 +35,7 @@ import {
   stepRecordOf,
   summaryOf,
 } from './burr-tree.js'
+import type { EventQuery } from './file-reader.js'
 import { countRuns, listDue, listPending, listRuns } from './run-pages.js'
 
 // Owns: the reader of what Burr has tracked.
@@ -56,9 +59,25 @@ const DEFAULT_DEPTH = 3
 
 /** What Burr writes of no run, or a reader has no place for. */
 const LACKS = [
-  ...['attempts', 'edges', 'updates', 'first states', 'epochs', 'incarnations', 'maps', 'chunks'],
-  ...['spans', 'attributes', 'ends of runs', 'ends of branches', 'cancels', 'messages', 'times that are waited for'],
+  ...['attempts', 'edges', 'updates', 'first states', 'epochs', 'incarnations', 'maps', 'items of streams'],
+  ...['ends of runs', 'ends of branches', 'cancels', 'messages', 'times that are waited for'],
 ]
+
+/** A reader of runs of Burr. */
+export interface BurrReader extends Reader {
+  /** Its events are not told as they happen: a page reads its trees again. */
+  readonly streams: 'trees'
+  /**
+   * The events of a run and of all that its steps made, as they are now; it does not follow. Steps, questions, spans with
+   * their attributes, and logs for the times of a stream: Burr keeps none of its items. The attributes of a step are in its
+   * `step.end`.
+   * @throws {InputError} for an invalid query, with every fault
+   */
+  events(query: BurrEventQuery): AsyncGenerator<WireEvent, void, void>
+}
+
+/** Options of {@link BurrReader.events}: those of {@link FileReader.events}, of which `follow` has no effect. */
+export type BurrEventQuery = EventQuery
 
 /**
  * Reads the folder that the `LocalTrackingClient` of Burr has written or writes, with the same types as any reader. An
@@ -77,7 +96,7 @@ const LACKS = [
  * ```
  * @see Burr `LocalTrackingClient` in burr/tracking/client.py, and its records in burr/tracking/common/models.py
  */
-export function burrReader(options: BurrReaderOptions): Reader {
+export function burrReader(options: BurrReaderOptions): BurrReader {
   checkOptions('burrReader', options, 'dir project goneAfterMs')
   const { dir, project, goneAfterMs = DEFAULT_GONE_MS } = options
   if (typeof dir !== 'string' || dir === '')
@@ -86,7 +105,7 @@ export function burrReader(options: BurrReaderOptions): Reader {
     throw new TypeError(`burrReader needs project: the name of a folder in dir, not ${describeValue(project)}.`)
   if (!(goneAfterMs >= 0))
     throw new RangeError(`goneAfterMs is ${describeValue(goneAfterMs)}; it takes milliseconds, 0 or more.`)
-  return new BurrReader(new BurrFolder(join(dir, project)), goneAfterMs)
+  return new FolderReader(new BurrFolder(join(dir, project)), goneAfterMs)
 }
 
 interface ReadRun {
@@ -94,7 +113,8 @@ interface ReadRun {
   readonly root: BurrNode
 }
 
-class BurrReader implements Reader {
+class FolderReader implements BurrReader {
+  readonly streams = 'trees'
   readonly #folder: BurrFolder
   readonly #goneAfterMs: number
 
@@ -212,6 +232,22 @@ class BurrReader implements Reader {
     const items = fitting.slice(0, limit)
     const last = fitting.length > limit ? items.at(-1) : undefined
     return { items, ...(last !== undefined && { after: cursorAt('step', [last.sequenceId]) }) }
+  }
+
+  async *events(query: BurrEventQuery): AsyncGenerator<WireEvent, void, void> {
+    const { follow: _, signal, ...rest } = query
+    const check = new QueryCheck('events', rest, 'runId partitionKey after types')
+    const [runId, partitionKey] = [check.needed('runId'), check.onePartition()]
+    const [after, types] = [check.text('after'), check.texts('types')]
+    check.done()
+    if (after !== undefined) compareCursors(after, after)
+    const read = await this.#run(runId, partitionKey)
+    if (read === undefined) return
+    for (const event of await burrEvents(nodesIn(read.root), runId, (id) => this.#folder.logPath(id))) {
+      if (signal?.aborted === true) return
+      const isNew = after === undefined || compareCursors(cursorOf(event), after) > 0
+      if (isNew && types?.includes(event.type) !== false) yield event
+    }
   }
 
   async state(

@@ -16,7 +16,7 @@ export type {
 } from '../../read/reader.js'
 export type { ActionPicture, BranchPicture, EdgePicture, GraphPicture } from '../../visualize/picture.js'
 export type { WireEvent } from '../../wire/events.js'
-export { type BurrReaderOptions, burrReader } from './burr-reader.js'
+export { type BurrEventQuery, type BurrReader, type BurrReaderOptions, burrReader } from './burr-reader.js'
 export { type EventQuery, type FileReader, type FileReaderOptions, fileReader } from './file-reader.js'
 export { type FileTracker, fileTracker } from './file-tracker.js'
 export { type RemoveLogOptions, removeLog } from './remove-log.js'

@@ -28,7 +28,8 @@ export const runsTail: CommandCode = async (given, io) => {
   const ref = { runId, partitionKey }
   try {
     const { reader } = source
-    if (reader.events === undefined) return await tailTree(reader, ref, stop.signal, given, io)
+    if (reader.events === undefined || reader.streams === 'trees')
+      return await tailTree(reader, ref, stop.signal, given, io)
     try {
       return await tailEvents(reader.events.bind(reader), ref, stop.signal, given, io)
     } catch (error) {
