@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'persistence'
   | 'serialization'
   | 'worker-lost'
+  | 'log'
 
 /**
  * The position of an event in a run. `path` is the printed path of the application: `compare/gpt4`; empty for the root.

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { burrReader, fileReader, removeLog } from '../adapters/file/index.js'
+import { unlessGone } from '../adapters/file/reading.js'
 import { describeValue, tryGet } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { RunTarget } from '../read/reader.js'
@@ -52,15 +53,13 @@ export function projectsIn(dir: string, options: ProjectsInOptions = {}): Projec
 
 /** The names of the folders in a folder. @param inside the folder that each of them has */
 async function foldersIn(dir: string, inside: string): Promise<readonly string[]> {
-  const entries = await readdir(dir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const entries = (await unlessGone(dir, () => readdir(dir, { withFileTypes: true }))) ?? []
   const names: string[] = []
   for (const entry of entries) {
     const name = entry.isDirectory() ? tryGet(() => decodeURIComponent(entry.name)) : undefined
     if (name === undefined || /^[.~]/.test(entry.name)) continue // of a name that is too long, only its hash is there
-    const has = inside === '' || (await readdir(join(dir, entry.name))).includes(inside)
+    const folder = join(dir, entry.name)
+    const has = inside === '' || (await unlessGone(folder, () => readdir(folder)))?.includes(inside) === true
     if (has) names.push(name)
   }
   return names.sort()

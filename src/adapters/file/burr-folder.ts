@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Json } from '../../read/payload.js'
 import { type BurrLog, isRecord, type JsonRecord, readBurrLog, recordOf, timeOf } from './burr-log.js'
 import { statOf } from './log-files.js'
+import { unlessGone } from './reading.js'
 
 // Owns: the folders of applications of Burr.
 // F1  An id that is no name of a folder reads nothing: no path leads out of the project.
@@ -80,8 +81,12 @@ export class BurrFolder {
   }
 }
 
+/** The most bytes of a name in a folder. */
+const MOST_BYTES = 255
+
 /** Whether an id is the name of a folder. */
-const isName = (id: string): boolean => id !== '' && id !== '.' && id !== '..' && !/[/\\\0]/.test(id)
+const isName = (id: string): boolean =>
+  id !== '' && id !== '.' && id !== '..' && !/[/\\\0]/.test(id) && Buffer.byteLength(id) <= MOST_BYTES
 
 async function readApp(folder: string, appId: string, writtenAt: number): Promise<BurrApp> {
   const [graph, metadata, children] = await Promise.all(
@@ -125,17 +130,8 @@ function childrenOf(text: string): readonly BurrChild[] {
 }
 
 async function foldersIn(path: string): Promise<readonly string[]> {
-  const entries = await orGone(readdir(path, { withFileTypes: true }))
+  const entries = await unlessGone(path, () => readdir(path, { withFileTypes: true }))
   return (entries ?? []).filter((one) => one.isDirectory()).map(({ name }) => name)
 }
 
-const textOf = (path: string): Promise<string | undefined> => orGone(readFile(path, 'utf8'))
-
-async function orGone<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
+const textOf = (path: string): Promise<string | undefined> => unlessGone(path, () => readFile(path, 'utf8'))

@@ -4,6 +4,7 @@ import type { RunSummary } from '../../read/run-summary.js'
 import { type IndexLine, keyOf, parseIndexLine } from './index-file.js'
 import { namesIn, statOf } from './log-files.js'
 import type { Places } from './places.js'
+import { unlessGone } from './reading.js'
 
 // Owns: the runs of a project, from the indexes of its writers.
 // X1  An index is read again only if it has changed.
@@ -73,12 +74,7 @@ export class IndexReader {
 
 async function linesIn(path: string): Promise<ReadonlyMap<string, IndexLine>> {
   const lines = new Map<string, IndexLine>()
-  let text = ''
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
+  const text = (await unlessGone(path, () => readFile(path, 'utf8'))) ?? ''
   for (const one of text.split('\n')) {
     const line = parseIndexLine(one)
     if (line !== undefined) lines.set(keyOf(line.run), line)

@@ -1,4 +1,5 @@
 export type { Redact } from '../../log/redact.js'
+export { LogError } from '../../read/log-error.js'
 export type { Json, Payload } from '../../read/payload.js'
 export type {
   AppTarget,

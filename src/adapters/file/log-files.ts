@@ -4,29 +4,19 @@ import { join } from 'node:path'
 import { type BlobRef, isHead, parseLine } from '../../log/lines.js'
 import type { Payload } from '../../read/payload.js'
 import { blobFile, nameOfRun, type PartFile, type Places, partOf } from './places.js'
+import { unlessGone } from './reading.js'
 import { readLines, withFile } from './scan.js'
 
 // Owns: the files of a project, as a reader finds them. Other processes make and remove them meanwhile.
 
 /** Reads a folder that may be missing. */
 export async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
+  return (await unlessGone(folder, () => readdir(folder))) ?? []
 }
 
 /** Size and time of a file; undefined if it is gone. */
-export async function statOf(path: string): Promise<{ readonly size: number; readonly mtimeMs: number } | undefined> {
-  try {
-    return await stat(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
+export const statOf = (path: string): Promise<{ readonly size: number; readonly mtimeMs: number } | undefined> =>
+  unlessGone(path, () => stat(path))
 
 export class LogFiles {
   readonly places: Places

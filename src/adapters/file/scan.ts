@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { unlessGone } from './reading.js'
 
 // Owns: the lines of a file, read in pieces.
 // R1  A last line without an end is not given: its writer may still write it.
@@ -16,28 +17,33 @@ export interface LineBatch {
   readonly to: number
 }
 
-/** Opens a file to read it; undefined if it is gone. */
+/** Opens a file to read it; undefined if it is gone. @throws {LogError} */
 export async function openFile(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  const file = await unlessGone(path, () => open(path, 'r'))
+  if (file !== undefined) paths.set(file, path)
+  return file
 }
 
-/** Reads a file that may be gone: undefined then. */
+const paths = new WeakMap<FileHandle, string>()
+
+/** Reads a file that may be gone: undefined then. @throws {LogError} */
 export async function withFile<T>(path: string, read: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
   const file = await openFile(path)
   if (file === undefined) return undefined
   try {
-    return await read(file)
+    return await unlessGone(path, () => read(file))
   } finally {
     await file.close()
   }
 }
 
-/** The complete lines from an offset on, which is the begin of a line. @param to offset at which no line begins any more */
+/** Fills a piece from an offset on. @returns the number of bytes @throws {LogError} */
+async function readAt(file: FileHandle, piece: Buffer, offset: number): Promise<number> {
+  const path = paths.get(file) ?? 'a file'
+  return (await unlessGone(path, () => file.read(piece, 0, piece.length, offset)))?.bytesRead ?? 0
+}
+
+/** The complete lines from an offset on, which is the begin of a line. @param to offset at which no line begins any more @throws {LogError} */
 export async function* readLines(
   file: FileHandle,
   from: number,
@@ -48,7 +54,7 @@ export async function* readLines(
   let size = FIRST_PIECE
   for (;;) {
     const piece = Buffer.allocUnsafe(size)
-    const { bytesRead } = await file.read(piece, 0, size, at + rest.length)
+    const bytesRead = await readAt(file, piece, at + rest.length)
     if (bytesRead === 0) return
     const bytes = rest.length === 0 ? piece.subarray(0, bytesRead) : Buffer.concat([rest, piece.subarray(0, bytesRead)])
     const end = bytes.lastIndexOf(10) + 1
@@ -67,7 +73,7 @@ export async function lineBehind(file: FileHandle, offset: number, to: number): 
   if (offset <= 0) return 0
   const piece = Buffer.allocUnsafe(4096)
   for (let at = offset - 1; at < to; ) {
-    const { bytesRead } = await file.read(piece, 0, piece.length, at)
+    const bytesRead = await readAt(file, piece, at)
     if (bytesRead === 0) return undefined
     const end = piece.subarray(0, bytesRead).indexOf(10)
     if (end >= 0) return at + end + 1

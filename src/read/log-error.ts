@@ -1,0 +1,35 @@
+import { TeaselError } from '../errors.js'
+
+// Owns: the error of a reader whose file system refuses it.
+
+/** What happened, and what to do, by the code of the system. */
+const WORDS: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
+  EACCES: ['this process may not read it', 'Give its user the right to read it.'],
+  EPERM: ['this process may not read it', 'Give its user the right to read it.'],
+  ENOTDIR: ['a part of its path is a file, not a folder', 'Give the folder that the tracker writes to as dir.'],
+  EISDIR: ['it is a folder, not a file', 'Move it away: nothing that Teasel writes has this name.'],
+  EMFILE: ['this process has too many files open', 'Raise its limit (ulimit -n), or read less at once.'],
+  ENFILE: ['this machine has too many files open', 'Close some, or raise its limit.'],
+  ELOOP: ['its links lead in a circle', 'Mend the link, or give another folder as dir.'],
+  EIO: ['the disk failed', 'Check the disk; a copy of the folder can be read elsewhere.'],
+  ESTALE: ['the network drive has lost it', 'Mount the drive again.'],
+}
+
+/** A reader of logs could not read a file or a folder. Nothing was changed; the call can be made again. */
+export class LogError extends TeaselError {
+  static override readonly name: string = 'LogError'
+  static readonly code = 'log'
+  readonly code = 'log'
+  override readonly name = 'LogError'
+  /** The file or the folder. */
+  readonly path: string
+  /** The code of the system, such as `EACCES`. */
+  readonly systemCode: string
+
+  constructor(path: string, systemCode: string, options?: ErrorOptions) {
+    const [what, remedy] = WORDS[systemCode] ?? ['the system refused', 'Look the code up in the manual of the system.']
+    super(`"${path}" cannot be read: ${what} (${systemCode}). ${remedy}`, options)
+    this.path = path
+    this.systemCode = systemCode
+  }
+}
