@@ -52,6 +52,20 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/file/burr-folder.ts': {
     F1: ['../tracking/burr-reader › leads to no folder outside of the project'],
   },
+  'adapters/file/burr-events.ts': {
+    V1: [
+      '../tracking/burr-reader › are those of all that its steps made, in the order of their times, from any position',
+    ],
+    V2: [
+      '../tracking/burr-reader › are its spans with their attributes, its questions, and the times of streams, among its steps',
+    ],
+  },
+  'adapters/file/reading.ts': {
+    D1: [
+      '../tracking/unreadable › is nothing of a file that is gone, and no LogError of a fault that is not the system',
+      '../tracking/unreadable › is a LogError with the place, the reason and a remedy: dir is a file',
+    ],
+  },
   'adapters/file/burr-log.ts': {
     G1: [
       '../tracking/burr-reader › have their inputs, times and chunks; a step that began again replaces the earlier one',
