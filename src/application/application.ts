@@ -220,14 +220,23 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
   /**
    * Cancels the run, or the application at `path` below (`compare/gpt4`): its signals abort at once. Resolves when the
    * target has ended, or was abandoned after `graceMs`, and is stored. Without a path the run resolves with the status
-   * `cancelled`, and so does each further run, at once, also after a resume. A branch is cancelled permanently, too. Does nothing when nothing runs, or the path is unknown. Default
-   * reason: a {@link CancelledError}.
+   * `cancelled`, and so does each further run, at once, also after a resume. A branch is cancelled permanently, too.
+   *
+   * With `map` it cancels a map at which that application stands, as paths print it (`compare`, from its second visit
+   * `compare#2`): all its branches that have not settled, also queued ones, and its source gives no more. Each of them is
+   * cancelled permanently, as one by one; how the map ends is up to its `settle`. Under `all` its step fails.
+   *
+   * Does nothing when nothing runs, or the path or the map is unknown. Default reason: a {@link CancelledError}.
    * @returns the outcome, a {@link CancelAnswer}
    *
    * Do not await it in an action of the same application: the run ends only when that action has ended, so they would
    * wait for each other until the grace period expires.
    */
-  cancel(options?: { readonly path?: string | Path; readonly reason?: unknown }): Promise<CancelAnswer>
+  cancel(options?: {
+    readonly path?: string | Path
+    readonly map?: string
+    readonly reason?: unknown
+  }): Promise<CancelAnswer>
   /**
    * Cancels the run so that it can be resumed: interrupted branches continue after a resume. The run resolves with the
    * status `cancelled`; this resolves when everything has ended and is stored. For SIGTERM.

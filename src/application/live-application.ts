@@ -12,7 +12,7 @@ import { makeAppActor } from '../runtime/actor/app-actor.js'
 import { type AnyActorRef, isActive, stopActor } from '../runtime/actor/create-actor.js'
 import type { Application } from '../runtime/application.js'
 import { flushInTime } from '../runtime/durability.js'
-import { cancelAt } from '../runtime/message/commands.js'
+import { type CancelCommand, cancelAt } from '../runtime/message/commands.js'
 import { allDue, allPending } from '../runtime/message/pending.js'
 import { storeAndSend } from '../runtime/message/stored-messages.js'
 import {
@@ -193,9 +193,9 @@ export class LiveApplication implements AsyncDisposable {
     return storeAndSend(this.#app, message, options.path)
   }
 
-  async cancel(options: { readonly path?: string | Path; readonly reason?: unknown } = {}): Promise<CancelAnswer> {
-    checkOptions('cancel', options, 'path reason')
-    const answer = await cancelAt(this.#app, options.path, options.reason, () => this.#over())
+  async cancel(options: CancelCommand = {}): Promise<CancelAnswer> {
+    checkOptions('cancel', options, 'path map reason')
+    const answer = await cancelAt(this.#app, options, () => this.#over())
     await flushInTime(this.#app)
     return answer
   }

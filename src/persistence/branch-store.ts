@@ -28,13 +28,20 @@ export interface StoredMapVisit {
   readonly settle: (task: BranchTask, stored: StoredRecord, result: BranchResult, endedAt: number) => void
   /** Called when `watch` had closed the map before. */
   readonly enough: () => void
+  /** Called when the map had been cancelled before. */
+  readonly cancelled: (cancel: CancelledMap) => void
   /** Called when restoring is complete, before the first task is handed out. */
   readonly restored: () => void
   /** True when the map starts no more branches. */
   readonly closed: () => boolean
+  /** True when the map was cancelled as a whole: its source gives no more. */
+  readonly cut: () => boolean
   /** Called when a write fails. */
   readonly fault: (error: unknown) => void
 }
+
+/** The cancel of a map as a whole. */
+export type CancelledMap = NonNullable<Notes['settled']['cancelled']>
 
 type Cancelled = Pick<Notes['cancelled'], 'cause' | 'by' | 'reason'>
 
@@ -61,6 +68,8 @@ export interface BranchStore<J> extends Feed {
   cancelled(task: BranchTask, cancellation: Cancelled, live?: RunningBranch): void
   /** Stores that `watch` closed the map. */
   enough(): void
+  /** Stores that the map was cancelled, so that a resume makes no more branches. */
+  mapCancelled(cancel: CancelledMap): void
   /** The id of a branch. */
   idOf(key: string): string
   /** Stores a message for a queued branch. @returns its id */

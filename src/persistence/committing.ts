@@ -2,7 +2,7 @@ import { defined } from '../internal/defined.js'
 import type { State } from '../state/freeze.js'
 import type { Row } from './driver.js'
 import type { CancelledNote, FullFacts, ManifestEntry, RanFacts, StepEndMark, StepFacts } from './record.js'
-import type { StoredRecord } from './replay.js'
+import type { StoredMap, StoredRecord } from './replay.js'
 import type { SavePolicy } from './scope.js'
 import type { StartedNote } from './wait-note.js'
 
@@ -48,6 +48,7 @@ export interface OpenMap {
   readonly entries: Map<number, ManifestEntry>
   total: number | undefined
   settled: boolean
+  cancelled?: StoredMap['cancelled']
 }
 
 /** The unfinished map of a record. */

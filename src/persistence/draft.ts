@@ -78,9 +78,13 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
       mapOf(draft, at).total = total
       return
     }
-    case 'settled':
-      mapOf(draft, note as Notes['settled']).settled = true
+    case 'settled': {
+      const { cancelled, ...at } = note as Notes['settled']
+      const map = mapOf(draft, at)
+      if (cancelled === undefined) map.settled = true
+      else map.cancelled = cancelled
       return
+    }
     case 'once': {
       const { key, value } = note as Notes['once']
       draft.once.set(key, value)

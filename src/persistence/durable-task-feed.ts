@@ -41,6 +41,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
   upTo = 0
   readonly wake: StoredMapVisit['wake']
   readonly closed: StoredMapVisit['closed']
+  readonly cut: StoredMapVisit['cut']
   #opening = true
   /** Whether the journal has been searched for earlier entries. */
   #searched = false
@@ -57,6 +58,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     this.#feed = map.feed
     this.wake = map.wake
     this.closed = map.closed
+    this.cut = map.cut
     const { name, visit } = map
     const opened = journal.opened
       ? inSlices(this.#open())
@@ -196,9 +198,11 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     return this.#stored.has(key)
   }
 
-  /** Every stored result has settled again: closes the map if `watch` had closed it. */
+  /** Every stored result has settled again: closes the map if `watch` had closed it, or cancels it again. */
   settled(): void {
-    if (this.#recorded?.settled === true) this.#map.enough()
+    const { settled, cancelled } = this.#recorded ?? {}
+    if (settled === true) this.#map.enough()
+    if (cancelled !== undefined) this.#map.cancelled(cancelled)
   }
 
   restored(): void {
@@ -324,9 +328,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
       live?.journal ?? this.#journalOf(task, this.recordOf(task.key), this.#entryNoteOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
     const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
-    const work = (): void => this.#write(() => journal.cancelled(cancellation, timing))
-    if (this.#opening) this.#deferredWrites.push(work)
-    else work()
+    this.#whenRecorded(() => this.#write(() => journal.cancelled(cancellation, timing)))
   }
 
   /** Writes in the background. A failure fails the map. */
@@ -347,16 +349,29 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     this.#write(() => this.#journal.note('settled', { map: open.map, visit: open.visit }))
   }
 
+  mapCancelled({ by, reason }: NonNullable<OpenMap['cancelled']>): void {
+    this.#whenRecorded(() => {
+      const open = this.#journal.map
+      if (open === undefined || open.cancelled !== undefined) return
+      open.cancelled = { by, reason }
+      const { map, visit, cancelled } = open
+      this.#write(() => this.#journal.note('settled', { map, visit, cancelled }))
+    })
+  }
+
+  /** Writes once the entries are recorded. */
+  #whenRecorded(write: () => void): void {
+    if (this.#opening) this.#deferredWrites.push(write)
+    else write()
+  }
+
   take(key: string): BranchTask | undefined {
     return this.restoring ? undefined : this.#feed.take(key)
   }
 
   holds(key: string): boolean {
-    return this.#feed.holds(key) || (this.#opening && this.#isRecorded(key))
-  }
-
-  #isRecorded(key: string): boolean {
-    return this.#recorded !== undefined && keysOf(this.#recorded).includes(key)
+    const recorded = this.#opening ? this.#recorded : undefined
+    return this.#feed.holds(key) || (recorded !== undefined && keysOf(recorded).includes(key))
   }
 
   queued(): Iterable<string> {

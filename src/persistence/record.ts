@@ -247,10 +247,11 @@ export interface TotalNote {
   readonly visit: number
   readonly total: number
 }
-/** `watch` closed the map. */
+/** `watch` closed the map; with `cancelled`, the map was cancelled. */
 export interface SettledNote {
   readonly map: string
   readonly visit: number
+  readonly cancelled?: { readonly by: string; readonly reason: unknown }
 }
 /** A side effect that was done, and its result. */
 export interface OnceNote {
@@ -322,5 +323,6 @@ export const statusData = (notes: readonly StoredNote[]): string => JSON.stringi
 
 /** @throws {SerializationError} with the path of a value that cannot be stored */
 export function noteData<K extends keyof Notes>(label: K, note: Notes[K]): string {
+  if (label === 'settled') return JSON.stringify({ f: FORMAT, d: plainDescribed(note) }) // with any reason
   return joined({ f: FORMAT }, 'd', encode(note, label))
 }

@@ -2,7 +2,6 @@ import { printPath } from '../action/context.js'
 import type { CancelAnswer } from '../action/message.js'
 import { createDeferred, type Deferred } from '../internal/deferred.js'
 import { nameOf, tryGet } from '../internal/guards.js'
-import type { CancelCause } from '../lifecycle/events.js'
 import type { Interceptor, Outcome } from '../lifecycle/interceptor.js'
 import type { PermitRequest } from '../parallel/limit.js'
 import type { StoredMessage } from '../persistence/replay.js'
@@ -10,7 +9,7 @@ import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import { untilAdmitted } from '../runtime/message/resume-queue.js'
 import { delayOf } from '../runtime/step/retry.js'
 import { thrown } from './crossing.js'
-import type { BelowAnswer, DownFrame, HookData, Question, UpFrame } from './frames.js'
+import type { BelowAnswer, CancelBelow, DownFrame, HookData, Question, UpFrame } from './frames.js'
 import type { OwnerJournals } from './owner-journals.js'
 import type { OwnerRun } from './owner-run.js'
 import { carriedStepOf } from './start-frame.js'
@@ -190,10 +189,9 @@ export class BranchAnswers {
     this.#setup.semaphore?.release()
   }
 
-  cancelBelow(rest: readonly string[], reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer> {
-    return this.#askBelow((id) => this.#to.sendInWords({ type: 'cancelBelow', id, rest, reason, by, cause })).then(
-      (answer) => (typeof answer === 'string' ? answer : 'unknown'),
-    )
+  async cancelBelow(cancel: Omit<CancelBelow, 'type' | 'id'>): Promise<CancelAnswer> {
+    const answer = await this.#askBelow((id) => this.#to.sendInWords({ type: 'cancelBelow', id, ...cancel }))
+    return typeof answer === 'string' ? answer : 'unknown'
   }
 
   /** Stores a message for something below the branch. @returns its id; undefined where it is not stored */

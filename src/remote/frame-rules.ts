@@ -88,7 +88,7 @@ const DOWN = oneBy('type', {
   permit: { id: count },
   answer: { id: count, value: maybe(anything), error: maybe(anything) },
   below: { n: whole(1), rest: texts, message: sent },
-  cancelBelow: { id: count, rest: texts, ...cancel },
+  cancelBelow: { id: count, rest: texts, map: maybe(text), ...cancel },
   posted: { app: count, message: stored },
   postBelow: { id: count, rest: texts, message },
 } satisfies Readonly<Record<DownFrame['type'], Fields>>)

@@ -105,6 +105,18 @@ export interface StartFrame {
   readonly store?: StoreData | undefined
 }
 
+/** Cancels something below a branch, or a map of that, or of the branch itself. */
+export interface CancelBelow {
+  readonly type: 'cancelBelow'
+  readonly id: number
+  readonly rest: readonly string[]
+  /** As paths print it. */
+  readonly map?: string | undefined
+  readonly reason: unknown
+  readonly by: string
+  readonly cause: CancelCause
+}
+
 export type DownFrame =
   | StartFrame
   | {
@@ -122,14 +134,7 @@ export type DownFrame =
   | { readonly type: 'permit'; readonly id: number }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: unknown }
   | { readonly type: 'below'; readonly n: number; readonly rest: readonly string[]; readonly message: MessageData }
-  | {
-      readonly type: 'cancelBelow'
-      readonly id: number
-      readonly rest: readonly string[]
-      readonly reason: unknown
-      readonly by: string
-      readonly cause: CancelCause
-    }
+  | CancelBelow
   /** A message from the store, for an application of the branch. */
   | { readonly type: 'posted'; readonly app: number; readonly message: StoredMessage }
   /** Asks to store a message for something below the branch. */

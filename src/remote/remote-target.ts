@@ -5,7 +5,7 @@ import type { AppJournal } from '../persistence/app-journal.js'
 import { createCancellation } from '../runtime/cancel/cancellation.js'
 import { emit } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
-import type { BranchHandle, PathTarget } from '../runtime/map/branch-handle.js'
+import type { BranchHandle, CancelTarget, PathTarget } from '../runtime/map/branch-handle.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
 import type { BranchAnswers } from './branch-answers.js'
 
@@ -57,6 +57,10 @@ export class RemoteTarget implements PathTarget {
     return this.#branch.over()
   }
 
+  mapOf(name: string): CancelTarget {
+    return new DeepTarget(this.#branch, [], name)
+  }
+
   post(message: StoredBody): Promise<number> | undefined {
     return this.#branch.journal?.post(this.#branch.origin.appId, message)
   }
@@ -70,10 +74,13 @@ export class RemoteTarget implements PathTarget {
 export class DeepTarget implements PathTarget {
   readonly #branch: TargetBranch
   readonly #rest: readonly string[]
+  readonly #map: string | undefined
 
-  constructor(branch: TargetBranch, rest: readonly string[]) {
+  /** @param map a map of it, as paths print it */
+  constructor(branch: TargetBranch, rest: readonly string[], map?: string) {
     this.#branch = branch
     this.#rest = rest
+    this.#map = map
   }
 
   is(): boolean {
@@ -85,7 +92,11 @@ export class DeepTarget implements PathTarget {
   }
 
   cancel(reason: unknown, cause: CancelCause, by: string): Promise<CancelAnswer> {
-    return this.#branch.answers.cancelBelow(this.#rest, reason, cause, by)
+    return this.#branch.answers.cancelBelow({ rest: this.#rest, map: this.#map, reason, cause, by })
+  }
+
+  mapOf(name: string): CancelTarget {
+    return new DeepTarget(this.#branch, this.#rest, name)
   }
 
   /** The answer to its cancel comes when it has ended. */

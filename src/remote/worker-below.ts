@@ -34,7 +34,9 @@ export async function postBelow(app: Application, { rest, message }: Frame<'post
 
 /** Cancels, and waits for the end. */
 export async function cancelBelow(app: Application, frame: Frame<'cancelBelow'>): Promise<CancelAnswer> {
-  const found = descend(app, frame.rest)
+  const { rest, map } = frame
+  const target = descend(app, rest)
+  const found = map === undefined || typeof target !== 'object' ? target : target.mapOf(map)
   if (found === undefined) return 'unknown'
   if (found === SETTLED) return found
   const over = found.over()

@@ -236,7 +236,7 @@ export class WorkerJournal implements MapJournal {
   async note<K extends keyof Notes>(label: K, note: Notes[K]): Promise<void> {
     this.status.noted(label, note, this.sequenceId)
     const question = { do: 'note', label, note } as Extract<JournalQuestion, { do: 'note' }>
-    const inWords = label === 'failed' || label === 'cancelled'
+    const inWords = label === 'failed' || label === 'cancelled' || label === 'settled'
     const encodeAlone = (): unknown => inWords || encode(note, label)
     this.#noted(await this.#orPath(() => this.#ask(question, inWords), encodeAlone))
   }

@@ -48,6 +48,15 @@ export const hangs = kit.action({
     }),
 })
 
+/** A map of two branches that end when they are cancelled. `n`: how many of them were, with the reason "enough". */
+export const hangsBelow = kit.mapActions({
+  reads: [],
+  writes: ['n'],
+  settle: 'collect',
+  actions: { x: hangs, y: hangs },
+  reduce: ({ results }) => ({ n: results.filter((one) => 'reason' in one && one.reason === 'enough').length }),
+})
+
 /** Calculates without an end, the first time: it gives way to nothing. */
 export const spins = kit.action({
   reads: [],
@@ -213,6 +222,6 @@ export const executorContractRegistry = defineRegistry({
   module: import.meta.url,
   graphs: {
     ...{ add, twice, mirror, fails, hangs, spins, pours, asks, calls, answers, waits, cancels },
-    ...{ retries, retried, falls, logs, survives, delivered, deep2 },
+    ...{ retries, retried, falls, logs, survives, delivered, deep2, hangsBelow },
   },
 })

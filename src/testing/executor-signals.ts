@@ -10,6 +10,7 @@ import {
   cancels,
   delivered,
   hangs,
+  hangsBelow,
   kit,
   logs,
   note,
@@ -59,6 +60,35 @@ export const SIGNALS: Readonly<Record<string, ExecutorCase>> = {
       const [a, b = ''] = (await run).state.ends
       assertSame('ends', [a, ['cancelled', 'settled'].includes(ends[0])], ['a cancelled a', true])
       assertSame('of the queued one', b === 'b cancelled b' || b === 'b done 2', true) // done where there is room for both
+    },
+  },
+
+  'cancels a map with its reason: running branches and queued ones': {
+    concurrency: 1,
+    async check({ executor }) {
+      const map = kit.mapActions({ ...two, actions: { a: hangs, b: hangs } })
+      const app = appOf(executor, map)
+      const began = next(app, 'step.start', 'map/a')
+      const run = app.run()
+      await began
+      const answers = await Promise.all(['other', 'map'].map((name) => app.cancel({ map: name, reason: 'enough' })))
+      assertSame('answers', answers, ['unknown', 'cancelled'])
+      assertSame('ends', (await run).state.ends, ['a cancelled enough', 'b cancelled enough'])
+    },
+  },
+
+  'cancels a map below a branch, and nothing else': {
+    async check({ executor }) {
+      const map = kit.mapActions({ ...two, actions: { a: hangsBelow, b: asks } })
+      const app = appOf(executor, map)
+      const began = ['map/a/hangsBelow/x', 'map/a/hangsBelow/y'].map((path) => next(app, 'step.start', path))
+      const both = Promise.all([...began, next(app, 'wait', 'map/b')])
+      const run = app.run()
+      await both
+      const cancel = (name: string) => app.cancel({ path: 'map/a', map: name, reason: 'enough' })
+      assertSame('answers', await Promise.all([cancel('other'), cancel('hangsBelow')]), ['unknown', 'cancelled'])
+      await app.send(note(1), { path: 'map/b' })
+      assertSame('ends', (await run).state.ends, ['a done 2', 'b done ["note",1]'])
     },
   },
 

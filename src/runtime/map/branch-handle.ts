@@ -214,6 +214,7 @@ export interface RunningMap {
   readonly policy: SettlePolicy
   /** Its branches, and the state of its decisions. */
   readonly table: {
+    /** In the order in which they began. */
     readonly live: ReadonlyMap<string, BranchHandle>
     /** Results; of a folded one its status alone. */
     readonly settled: ReadonlyMap<string, Pick<AnyResult, 'status'> | AnyResult>
@@ -229,25 +230,33 @@ export interface RunningMap {
   knows(key: string): boolean
   /** Looks up the rest of a path in a branch. */
   find(key: string, rest: readonly string[]): Found
-  /** Its live branches, in the order in which they began. */
-  readonly live: Iterable<BranchHandle>
-  /** Cancels everything that has not settled. */
+  /** Cancels everything that has not settled, because its run is cancelled. */
   cancelAll(): void
+  /** Cancels everything that has not settled, and makes no more branches; the policy decides how the map ends. */
+  cancelMap(cancellation: Cancellation): CancelAnswer | Promise<CancelAnswer>
+  /** Resolves when it has ended. */
+  over(): Promise<void>
   /** Abandons everything that ignores its cancel. */
   abandon(): void
   /** Ends at once, with a fault where the map's own code threw. */
   stop(fault?: { readonly error: unknown }): void
 }
 
-/** The target of a path: a live application, or a queued branch. */
-export interface PathTarget {
+/** The target of a cancel: that of a path, or a map. */
+export interface CancelTarget {
   /** Whether it is this application. */
   is(app: object): boolean
+  cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer | Promise<CancelAnswer>
+  /** Resolves when it has ended: of an application, its current run. */
+  over(): Promise<void>
+}
+
+/** The target of a path: a live application, or a queued branch. */
+export interface PathTarget extends CancelTarget {
+  /** The map at which it stands, if it is this one. @param name as paths print it: `fan`, `fan#2` */
+  mapOf(name: string): CancelTarget | undefined
   /** Delivers a message from outside, and emits its event. */
   deliver(message: Received): Delivery
-  cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer | Promise<CancelAnswer>
-  /** Resolves when its current run has ended. */
-  over(): Promise<void>
   /** Stores a message for it. @returns the id of the message; undefined where it is not stored */
   post(message: Pick<Received, 'kind' | 'body'>): Promise<number | undefined> | undefined
   /** A message is stored. @param deliver called unless the message was taken from the store meanwhile */

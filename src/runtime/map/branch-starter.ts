@@ -38,6 +38,8 @@ interface StartingMap extends MapVisit {
   readonly store: BranchStore<MapJournal> | undefined
   /** Unstored progress of branches; undefined where they are stored. */
   readonly held: HeldMap | undefined
+  /** Whether it makes no more branches. */
+  readonly isCut: boolean
   refill(): void
 }
 
@@ -73,8 +75,9 @@ export class BranchStarter {
   }
 
   get #hasRoom(): boolean {
-    const { state, live } = this.#map.table
-    return state.phase.kind === 'running' && live.size - this.#messages.outside < this.#fanOut.window
+    const { isCut, table } = this.#map
+    const { state, live } = table
+    return !isCut && state.phase.kind === 'running' && live.size - this.#messages.outside < this.#fanOut.window
   }
 
   /**

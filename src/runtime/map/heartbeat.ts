@@ -11,7 +11,7 @@ const LONGEST = 8_000
 
 /** The report of a root application, as JSON. It is sent whole each time: one that was lost is not missed. */
 export function heartbeatOf({ run }: Application): string {
-  const live = [...(run?.step?.map?.live ?? [])]
+  const live = [...(run?.step?.map?.table.live.values() ?? [])]
   const counts: { [S in LiveStatus]?: number } = {}
   for (const branch of live) {
     const status = liveStatus(branch)

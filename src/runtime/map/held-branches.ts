@@ -5,6 +5,7 @@ import { hashOfTask } from '../../parallel/fingerprint.js'
 import { type EarlierResults, type Feed, type Outcome, RestoredFeed } from '../../parallel/restored-feed.js'
 import type { AnyResult, BranchResult } from '../../parallel/results.js'
 import type { BranchTask } from '../../parallel/task.js'
+import type { CancelledMap } from '../../persistence/branch-store.js'
 import type { State } from '../../state/freeze.js'
 import type { Application } from '../application.js'
 import { endsAt } from '../run/request.js'
@@ -30,9 +31,10 @@ interface Held {
 }
 
 /** The callbacks of a map for its held branches. */
-export interface HeldCallbacks extends Pick<EarlierResults, 'restored' | 'wake' | 'closed'> {
+export interface HeldCallbacks extends Pick<EarlierResults, 'restored' | 'wake' | 'closed' | 'cut'> {
   readonly settle: (task: BranchTask, settled: Settled) => void
   readonly enough: () => void
+  readonly cancelled: (cancel: CancelledMap) => void
 }
 
 export class HeldBranches implements HeldMap {
@@ -46,6 +48,7 @@ export class HeldBranches implements HeldMap {
   #tasks: BranchTask[] = []
   #results: AnyResult[] = []
   #enough = false
+  #cancelled: CancelledMap | undefined
 
   constructor(name: string, visit: number, view: State) {
     this.#name = name
@@ -79,6 +82,11 @@ export class HeldBranches implements HeldMap {
     this.#enough = true
   }
 
+  /** The map was cancelled as a whole. */
+  mapCancelled({ by, reason }: CancelledMap): void {
+    this.#cancelled = { by, reason }
+  }
+
   progressOf(key: string): BranchProgress | undefined {
     return this.#held.get(key)?.progress
   }
@@ -89,7 +97,7 @@ export class HeldBranches implements HeldMap {
       this.#held.set(settled.key, { task: this.#tasks[i] as BranchTask, settled })
     this.#tasks = []
     this.#results = []
-    if (this.#held.size === 0 && !this.#enough) {
+    if (this.#held.size === 0 && !this.#enough && this.#cancelled === undefined) {
       this.#view = view
       return feed
     }
@@ -107,6 +115,7 @@ export class HeldBranches implements HeldMap {
       has: (key) => this.#held.has(key),
       settled: () => {
         if (this.#enough) callbacks.enough()
+        if (this.#cancelled !== undefined) callbacks.cancelled(this.#cancelled)
       },
     }
     return new RestoredFeed(feed, before)

@@ -4,10 +4,10 @@ import { assertNever, toError } from '../../internal/guards.js'
 import { LazyController } from '../../internal/lazy-controller.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
 import type { Fatal } from '../../lifecycle/interceptor.js'
-import { type FanOut, traitsOf } from '../../parallel/fan-out.js'
+import type { FanOut } from '../../parallel/fan-out.js'
 import type { Feed } from '../../parallel/restored-feed.js'
 import type { BranchIds, BranchResult } from '../../parallel/results.js'
-import { policyName } from '../../parallel/settle.js'
+import type { BranchTask } from '../../parallel/task.js'
 import type { MapJournal } from '../../persistence/app-journal.js'
 import type { BranchStore } from '../../persistence/branch-store.js'
 import type { Tracker } from '../../tracking/tracker.js'
@@ -15,7 +15,6 @@ import { Carrier } from '../actor/carrier.js'
 import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
 import type { Application, Run } from '../application.js'
 import { type Cancellation, createCancellation } from '../cancel/cancellation.js'
-import { emit } from '../emit.js'
 import { BranchMessages } from '../message/branch-messages.js'
 import { findBranch } from '../message/path-lookup.js'
 import type { QueueingMap } from '../message/target.js'
@@ -26,8 +25,8 @@ import { BranchTable } from './branch-table.js'
 import { Completion, loseRest } from './completion.js'
 import type { Folding } from './folding.js'
 import type { HeldBranches } from './held-branches.js'
-import { closedBy, hasDrained, type MapEffect, type MapEvent, type Why } from './map-state.js'
-import { type MapAttempt, trackerBelow } from './map-visit.js'
+import { closedBy, hasDrained, hasSettled, type MapEffect, type MapEvent, type Why } from './map-state.js'
+import { emitStart, type MapAttempt, trackerBelow } from './map-visit.js'
 import { openFeed } from './open-feed.js'
 import { cancelledBy, closingCancellation, errorOfMap } from './outcome.js'
 import { branchIdsOf, type RecordingMap, recordBranchResult, type Settling } from './record-branch-result.js'
@@ -67,6 +66,8 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   #feed: Feed | undefined
   /** When the map closed: milliseconds on the monotonic clock. */
   #closedAt = 0
+  /** Whether the map was cancelled as a whole: it makes no more branches. */
+  isCut = false
   /** Calls that wait until it is known which branches had settled before. */
   readonly #afterRestore: (() => void)[] = []
 
@@ -132,26 +133,22 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
         wake: () => this.refill(),
         record: (settling) => this.#record(settling, 'settled'),
         enough: () => this.settleNow(),
+        cancelled: ({ by, reason }) =>
+          void this.cancelMap(createCancellation('app', by, this.app.system.passed(), reason)),
         restored: () => this.#restored(),
         closed: () => closedBy(this.table.state) !== undefined,
+        cut: () => this.isCut,
         fault,
       })
       this.#feed = opened.feed
       this.store = opened.store
       this.held = opened.held
       this.#send({ type: 'counted', total: opened.feed.length })
+      if (!this.restoring) this.#restored()
     } catch (error) {
       fault(error)
     }
-    const { total } = this.table.state
-    emit(this.app, {
-      ...traitsOf(this.#fanOut, this.policy),
-      type: 'map.start',
-      source: this.step.node.name,
-      visit: this.visit,
-      total,
-      policy: policyName(this.policy),
-    })
+    emitStart(this, this.#fanOut)
     this.#send({ type: 'judge' })
     this.refill()
     return this.#completion.update
@@ -219,7 +216,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     const result = recordBranchResult(this, settling)
     this.held?.settled(settling.task, result, settling.branch, cause)
     this.#send({ type: 'free' })
-    this.#send({ type: 'judge' })
+    if (!this.isCut || this.table.state.held === 0) this.#send({ type: 'judge' }) // a cancel of all of them is one event
   }
 
   concluded(fatal: Fatal | undefined): void {
@@ -247,14 +244,19 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     this.#source.abort(cancellation.reason)
     if (why.kind !== 'satisfied') void this.#folding.cancel(cancellation.reason)
     for (const branch of this.table.each()) this.#cancelLive(branch, cancellation)
-    if (why.kind !== 'stopped')
-      loseRest(this, this.#feed, (task) => {
-        if (this.table.has(task.key)) return // a duplicate key that came too late to be refused
-        this.#record({ task, result: cancelledBy(cancellation) }, cancellation.cause)
-      })
+    if (why.kind !== 'stopped') this.#loseRest(cancellation)
     this.#restored()
     this.#completion.grace.start()
     if (this.table.state.held === 0) this.#look()
+  }
+
+  /** Cancels the branches that were not made. */
+  #loseRest(cancellation: Cancellation, before?: (task: BranchTask) => void): void {
+    loseRest(this, this.#feed, (task) => {
+      if (this.table.has(task.key)) return // a duplicate key that came too late to be refused
+      before?.(task)
+      this.#record({ task, result: cancelledBy(cancellation) }, cancellation.cause)
+    })
   }
 
   #cancelLive(branch: BranchHandle, cancellation: Cancellation): void {
@@ -284,11 +286,33 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     return 'cancelled'
   }
 
-  get restoring(): boolean {
-    return closedBy(this.table.state) === undefined && this.#feed?.restoring === true
+  cancelMap(cancellation: Cancellation): CancelAnswer | Promise<CancelAnswer> {
+    if (hasSettled(this.table.state)) return 'settled'
+    if (this.restoring) return this.whenRestored(() => this.cancelMap(cancellation))
+    if (this.isCut || closedBy(this.table.state) !== undefined) return 'cancelled'
+    this.store?.mapCancelled(cancellation)
+    this.held?.mapCancelled(cancellation)
+    this.isCut = true
+    this.#send({ type: 'hold' })
+    this.#source.abort(cancellation.reason)
+    for (const key of [...this.table.live.keys()]) this.cancelBranch(key, cancellation)
+    this.#loseRest(cancellation, (task) => this.store?.cancelled(task, cancellation))
+    this.#send({ type: 'cut' })
+    this.#send({ type: 'free' })
+    this.#send({ type: 'judge' })
+    this.#look()
+    return 'cancelled'
   }
 
-  whenRestored<T>(work: () => T): Promise<T> {
+  async over(): Promise<void> {
+    await this.#completion.update.catch(() => {})
+  }
+
+  get restoring(): boolean {
+    return closedBy(this.table.state) === undefined && (this.#feed === undefined || this.#feed.restoring === true)
+  }
+
+  whenRestored<T>(work: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve) => void this.#afterRestore.push(() => resolve(work())))
   }
 
@@ -334,10 +358,6 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
 
   find(key: string, rest: readonly string[]): Found {
     return findBranch(this, key, rest)
-  }
-
-  get live(): Iterable<BranchHandle> {
-    return this.table.live.values()
   }
 
   queued(): Iterable<string> {

@@ -39,6 +39,8 @@ export interface MapState extends Tally {
 export type MapEvent =
   /** The number of branches; undefined while it is unknown. */
   | { readonly type: 'counted'; readonly total: number | undefined }
+  /** The map was cancelled: no branch is made any more, so those that were are all. */
+  | { readonly type: 'cut' }
   | { readonly type: 'started' }
   /** A branch has settled; `lived` is false for one that never started. */
   | { readonly type: 'settled'; readonly status: 'done' | 'failed' | 'cancelled'; readonly lived: boolean }
@@ -105,6 +107,8 @@ export function mapTransition(state: MapState, event: MapEvent): Next {
   switch (event.type) {
     case 'counted':
       return [{ ...state, total: event.total }, NOTHING]
+    case 'cut':
+      return cut(state)
     case 'started':
       return [counts(state, live + 1, asking, held), NOTHING]
     case 'settled':
@@ -139,6 +143,17 @@ const close = (state: MapState, why: Why): Next => [
   { ...state, phase: { kind: 'closing', why } },
   [{ type: 'close', why }],
 ]
+
+/** Under `all` a map that lost the rest of its source fails, even if no branch of it was lost. */
+function cut(state: MapState): Next {
+  const { policy, phase, live, done, failed, cancelled } = state
+  const next: MapState = { ...state, total: live + done + failed + cancelled }
+  return policy === 'all' && phase.kind === 'running' ? close(next, { kind: 'hopeless' }) : [next, NOTHING]
+}
+
+/** Whether nothing is left of a map to cancel: every branch has settled, and no more are made. */
+export const hasSettled = (state: MapState): boolean =>
+  hasDrained(state) || (state.live === 0 && state.done + state.failed + state.cancelled === state.total)
 
 /** Whether nothing is awaited: every branch has settled, or the map has closed and lost the rest (S5). */
 function isOver({ phase, live, asking, held, total, done, failed, cancelled }: MapState): boolean {

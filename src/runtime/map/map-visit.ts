@@ -1,10 +1,11 @@
 import type { Inputs } from '../../action/inputs.js'
 import { assertTrackerChoice, type TrackedMap } from '../../parallel/branch-tracker.js'
-import type { FanOut } from '../../parallel/fan-out.js'
-import type { SettlePolicy } from '../../parallel/settle.js'
+import { type FanOut, traitsOf } from '../../parallel/fan-out.js'
+import { policyName, type SettlePolicy } from '../../parallel/settle.js'
 import type { State } from '../../state/freeze.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import type { Application, CurrentAttempt, Run } from '../application.js'
+import { emit } from '../emit.js'
 import type { Parent } from '../parent.js'
 import type { BranchHost } from './branch-handle.js'
 import type { BranchTable } from './branch-table.js'
@@ -50,6 +51,13 @@ class BranchPlace implements Parent {
 }
 
 export const parentOf = (map: MapVisit, key: string): BranchPlace => new BranchPlace(map, key)
+
+/** A map has begun. */
+export function emitStart({ app, step, visit, policy, table }: MapVisit, fanOut: FanOut): void {
+  const { total } = table.state
+  const traits = { ...traitsOf(fanOut, policy), policy: policyName(policy) }
+  emit(app, { ...traits, type: 'map.start', source: step.node.name, visit, total })
+}
 
 /** The tracker of the branches of a map. @throws the error of its function; {TypeError} for a value that is no tracker */
 export function trackerBelow(app: Application, { node }: CurrentAttempt, { tracker }: FanOut): Tracker | undefined {

@@ -18,7 +18,8 @@ import { TaskFeed } from './task-feed.js'
 // Does not own: that progress (persistence/durable-task-feed.ts, held-branches.ts).
 
 /** The callbacks of a map for its feed. */
-export interface FeedCallbacks extends Pick<StoredMapVisit, 'wake' | 'enough' | 'restored' | 'closed' | 'fault'> {
+export interface FeedCallbacks
+  extends Pick<StoredMapVisit, 'wake' | 'enough' | 'cancelled' | 'restored' | 'closed' | 'cut' | 'fault'> {
   readonly record: (settling: Settling) => void
 }
 

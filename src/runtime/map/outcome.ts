@@ -19,9 +19,10 @@ function hopelessMap(name: string, { policy, single }: FanOut, table: BranchTabl
   const total = table.state.total ?? results.length
   const scarce = typeof policy === 'object' && total < policy.atLeast
   const lost = failed.length > 0 ? failed : scarce ? [] : results.filter((result) => result.status === 'cancelled')
+  const made = `there ${['is no branch', 'is only 1 branch'][total] ?? `are only ${total} branches`}`
   const counted =
     lost.length === 0
-      ? `there ${['is no branch', 'is only 1 branch'][total] ?? `are only ${total} branches`}`
+      ? `${made}${policy === 'all' ? ', and the map was cancelled' : ''}`
       : `${lost.length} of ${total} branches ${failed.length > 0 ? 'failed' : 'were cancelled'}`
   const named =
     lost.length === 0 ? '' : `: ${list(lost.slice(0, 3).map((result) => result.key))}${lost.length > 3 ? ' …' : ''}`

@@ -6,17 +6,25 @@ import { SETTLED } from '../map/branch-handle.js'
 import { findBelow, lookBelow } from './path-lookup.js'
 import { AppTarget } from './target.js'
 
+/** What is cancelled, and why. */
+export interface CancelCommand {
+  readonly path?: string | Path
+  /** A map at which the application at the path stands, as paths print it. */
+  readonly map?: string
+  readonly reason?: unknown
+}
+
 /**
- * Cancels the target of a path from outside, and waits until it has ended.
+ * Cancels the target of a path from outside, or a map of it, and waits until it has ended.
  * @param over waits for the end of the root; by default nobody does
  */
 export async function cancelAt(
   root: Application,
-  path: string | Path | undefined,
-  reason: unknown,
+  { path, map, reason }: CancelCommand,
   over?: () => Promise<void>,
 ): Promise<CancelAnswer> {
-  const found = path === undefined ? new AppTarget(root) : lookBelow(root, path)
+  const target = path === undefined ? new AppTarget(root) : lookBelow(root, path)
+  const found = map === undefined || typeof target !== 'object' ? target : target.mapOf(map)
   if (found === undefined) return 'unknown'
   if (found === SETTLED) return found
   const ended = found.is(root) ? over?.() : found.over()

@@ -1,7 +1,7 @@
 import { type Path, printPath, unescapeName } from '../../action/context.js'
 import type { Application } from '../application.js'
 import { type Found, type PathTarget, SETTLED } from '../map/branch-handle.js'
-import { AppTarget, QueuedTarget, type QueueingMap } from './target.js'
+import { AppTarget, headOf, QueuedTarget, type QueueingMap } from './target.js'
 
 // Owns: finding the target of a path below an application, one segment after the other.
 
@@ -51,5 +51,3 @@ export function findBranch(
   if (map.table.settled.has(key)) return SETTLED
   return map.knows(key) ? new QueuedTarget(map, key) : undefined
 }
-
-const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

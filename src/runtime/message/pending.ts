@@ -24,7 +24,7 @@ export function* pendingIn(app: Application): Generator<Pending, void, void> {
       answered: false,
     }
   }
-  for (const branch of app.run?.step?.map?.live ?? []) yield* branch.pending()
+  for (const branch of app.run?.step?.map?.table.live.values() ?? []) yield* branch.pending()
   for (const below of app.run?.subApps?.values() ?? []) yield* pendingIn(below)
 }
 
@@ -42,7 +42,7 @@ export function* dueIn(app: Application): Generator<Due, void, void> {
   if (retry !== undefined) yield { kind: 'retry', ...retry, ...at }
   const deadlineAt = run?.running === true ? parent?.map?.timing(parent.key)?.deadlineAt : undefined
   if (deadlineAt !== undefined) yield { kind: 'timeout', at: deadlineAt, ...at }
-  for (const branch of run?.step?.map?.live ?? []) yield* branch.due()
+  for (const branch of run?.step?.map?.table.live.values() ?? []) yield* branch.due()
   for (const below of run?.subApps?.values() ?? []) yield* dueIn(below)
 }
 

@@ -4,7 +4,7 @@ import type { CancelCause } from '../../lifecycle/events.js'
 import type { Application } from '../application.js'
 import { createCancellation } from '../cancel/cancellation.js'
 import { emit } from '../emit.js'
-import type { PathTarget } from '../map/branch-handle.js'
+import type { CancelTarget, PathTarget, RunningMap } from '../map/branch-handle.js'
 import { pathAt } from '../map/branch-identity.js'
 import { type MapVisit, parentOf } from '../map/map-visit.js'
 
@@ -42,12 +42,42 @@ export class AppTarget implements PathTarget {
     await this.#app.run?.over()
   }
 
+  mapOf(name: string): CancelTarget | undefined {
+    const map = this.#app.run?.step?.map
+    return map !== undefined && name === headOf(map.step.node.name, map.visit)
+      ? new MapTarget(this.#app, map)
+      : undefined
+  }
+
   post(message: Parameters<PathTarget['post']>[0]): Promise<number> | undefined {
     return this.#app.journal?.post(this.#app.appId, message)
   }
 
   posted(message: Parameters<PathTarget['posted']>[0], deliver: () => Delivery): Delivery {
     return this.#app.journal?.inbox.arrived(message, deliver) ?? deliver()
+  }
+}
+
+/** A map that runs in this process, wherever its branches do. */
+class MapTarget implements CancelTarget {
+  readonly #app: Application
+  readonly #map: RunningMap
+
+  constructor(app: Application, map: RunningMap) {
+    this.#app = app
+    this.#map = map
+  }
+
+  is(): boolean {
+    return false
+  }
+
+  cancel(reason: unknown, cause: CancelCause, by: string): CancelAnswer | Promise<CancelAnswer> {
+    return this.#map.cancelMap(createCancellation(cause, by, this.#app.system.passed(), reason))
+  }
+
+  over(): Promise<void> {
+    return this.#map.over()
   }
 }
 
@@ -87,6 +117,8 @@ export class QueuedTarget implements PathTarget {
 
   async over(): Promise<void> {}
 
+  mapOf(): undefined {}
+
   post(message: Parameters<PathTarget['post']>[0]): Promise<number> | undefined {
     return this.#map.store?.post(this.#key, message)
   }
@@ -95,3 +127,6 @@ export class QueuedTarget implements PathTarget {
     return deliver()
   }
 }
+
+/** A map as paths print it. */
+export const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

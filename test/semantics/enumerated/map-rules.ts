@@ -9,12 +9,16 @@ const count = (world: World, ...stages: World['branches']): number =>
 const SETTLED = ['done', 'failed', 'cancelled'] as const
 
 /** Whether the counts satisfy the policy, computed in another way than by the engine. */
-function satisfies({ map: { policy } }: World, done: number, settled: number, all: number): boolean {
-  if (policy === 'all') return done === all
+function satisfies({ map: { policy }, cut }: World, done: number, settled: number, all: number): boolean {
+  if (policy === 'all') return !cut && done === all
   if (policy === 'collect') return settled === all
   if (policy === 'first') return settled > 0 || all === 0
   return done >= (policy === 'any' ? 1 : policy.atLeast)
 }
+
+/** The number of branches in all: a source that was cut gave those that began. */
+const made = ({ branches, cut, known }: World): number =>
+  cut && !known ? branches.filter((stage) => stage !== 'queued').length : branches.length
 
 const LATE: readonly MapEvent[] = [
   { type: 'end', end: { update: {} } },
@@ -39,6 +43,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
     before === undefined ||
     before.map.phase.kind === 'running' ||
     world.branches.every((stage, i) => stage !== 'step 1' || before.branches[i] === stage),
+  'D8: nothing starts once the map was cancelled': (world, before) =>
+    before?.cut !== true || world.branches.every((stage, i) => stage !== 'step 1' || before.branches[i] === stage),
+  'D10: under all, a map that was cancelled as a whole fails': (world) =>
+    !world.cut || world.map.policy !== 'all' || world.updated !== true,
   'D9: the counts are those of the branches': ({ map, ...world }) =>
     SETTLED.every((status) => map[status] === count({ map, ...world }, status)) &&
     map.live === count({ map, ...world }, 'step 1', 'step 2', 'ending'),
@@ -47,14 +55,14 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'D10: what is reduced satisfies the policy, or watch has settled': (world) =>
     world.reduced === 0 ||
     world.settledByWatch ||
-    satisfies(world, count(world, 'done'), count(world, ...SETTLED), world.branches.length),
+    satisfies(world, count(world, 'done'), count(world, ...SETTLED), made(world)),
   'D10: what fails without a cancel or a fault does not satisfy the policy': (world) =>
     world.updated !== false ||
     world.reduced > 0 ||
     world.cancelled ||
     world.faulted ||
     world.settledByWatch ||
-    !satisfies(world, count(world, 'done'), count(world, ...SETTLED), world.branches.length),
+    !satisfies(world, count(world, 'done'), count(world, ...SETTLED), made(world)),
   'D10: under all, a branch that is cancelled or fails fails the map': (world) =>
     world.map.policy !== 'all' || world.updated !== true || count(world, 'failed', 'cancelled') === 0,
   'D11: a map drains, reduces and ends only when no branch lives': (world) =>

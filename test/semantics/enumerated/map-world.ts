@@ -1,5 +1,6 @@
 import type { SettlePolicy } from '../../../src/parallel/settle.js'
 import {
+  hasSettled,
   initialMapState,
   type MapEffect,
   type MapEvent,
@@ -30,6 +31,8 @@ export interface World {
   /** `watch` called `settle()`. */
   readonly settledByWatch: boolean
   readonly faulted: boolean
+  /** The map was cancelled as a whole. */
+  readonly cut: boolean
 }
 
 /** One possible next event. */
@@ -49,7 +52,15 @@ const lives = (stage: Stage): boolean => stage === 'step 1' || stage === 'step 2
 const runs = (stage: Stage): boolean => stage === 'step 1' || stage === 'step 2'
 
 export function firstWorld({ policy, branches, known, window }: Start): World {
-  const flags = { cancelled: false, reduced: 0, finished: 0, updated: undefined, settledByWatch: false, faulted: false }
+  const flags = {
+    cancelled: false,
+    reduced: 0,
+    finished: 0,
+    updated: undefined,
+    settledByWatch: false,
+    faulted: false,
+    cut: false,
+  }
   const stages = Array.from({ length: branches }, (): Stage => 'queued')
   const world: World = { map: initialMapState(policy), branches: stages, known, window, ...flags }
   const counted = send(world, { type: 'counted', total: known ? branches : undefined })
@@ -112,6 +123,19 @@ function cancelOne(world: World, at: number): World {
   return stage !== undefined && runs(stage) ? put(world, at, 'ending') : world
 }
 
+/** Cancels the map: every branch of it, and its source gives no more. */
+function cancelMap(world: World): World {
+  let cut = send({ ...world, cut: true }, { type: 'hold' })
+  for (const at of world.branches.keys()) {
+    const stage = cut.branches[at] ?? 'done'
+    if (runs(stage)) cut = put(cut, at, 'ending')
+    if (stage === 'queued' && world.known)
+      cut = send(put(cut, at, 'cancelled'), { type: 'settled', status: 'cancelled', lived: false })
+  }
+  for (const type of ['cut', 'free', 'judge', 'look'] as const) cut = send(cut, { type })
+  return cut
+}
+
 const close = (world: World, why: 'satisfied' | 'cancelled'): World =>
   send(world, { type: 'close', why: { kind: why } })
 
@@ -123,7 +147,8 @@ export function movesOf(world: World): Move[] {
   const { branches, map } = world
   const at = branches.indexOf('queued')
   const live = branches.filter(lives).length
-  if (map.phase.kind === 'running' && live < world.window) {
+  if (map.phase.kind === 'running' && !world.cut && !hasSettled(map)) add('cancel the map', cancelMap(world))
+  if (map.phase.kind === 'running' && !world.cut && live < world.window) {
     if (at >= 0) add(`start ${at}`, send(put(world, at, 'step 1'), { type: 'started' }))
     else if (map.total === undefined)
       add('the source ends', look(send(send(world, { type: 'counted', total: branches.length }), { type: 'judge' })))

@@ -70,7 +70,7 @@ function makeMoves(random: Random): Move[] {
     ['root', 1],
     ['unknown', 1],
   ] as const
-  return Array.from(
+  const moves = Array.from(
     {
       length:
         random.weighted([
@@ -95,6 +95,8 @@ function makeMoves(random: Random): Move[] {
       return { from, do: kind ?? 'echo' }
     },
   )
+  // Drawn last: the seeds in which a law once broke keep their moves.
+  return random.chance(0.12) ? [...moves, { from: random.int(1, 12), do: 'cancel-map' }] : moves
 }
 
 function makeInterceptions(random: Random): Interception[] {

@@ -25,6 +25,8 @@ export function doMove(reach: Reach, move: Move): string {
       const path = aimed(reach, move.aim)
       return cancelFromOutside(reach, path)
     }
+    case 'cancel-map':
+      return cancelMap(reach)
     case 'send':
       return sendFromOutside(reach, aimed(reach, move.aim))
     case 'abort':
@@ -58,6 +60,20 @@ function cancelFromOutside({ world, app }: Reach, path: string | undefined): str
   world.trace.add({ kind: 'cancel', door: 'app', target: path ?? '' })
   void app.cancel({ ...(path === undefined ? {} : { path }), reason: 'from outside' })
   return `cancels ${path ?? 'the application'}`
+}
+
+/** Cancels the map of a branch that is queued or runs. */
+function cancelMap({ world, observed, app }: Reach): string {
+  const path = world.random.pick([...observed.standing('running'), ...observed.standing('queued')])
+  if (path === undefined) return 'finds no map to cancel'
+  const parts = path.split('/')
+  const map = parts.at(parts.length % 2 === 0 ? -2 : -1) ?? '' // a sub-graph has no key
+  const above = parts.slice(0, parts.length % 2 === 0 ? -2 : -1).join('/')
+  world.note('cancel of a map')
+  world.trace.add({ kind: 'cancel', door: 'app', target: `the map ${map} of ${above}` })
+  world.trace.add({ kind: 'cut', path: above, map })
+  void app.cancel({ ...(above === '' ? {} : { path: above }), map, reason: 'the map, from outside' })
+  return `cancels the map ${map} of ${above}`
 }
 
 /** Sends a message from outside. */

@@ -106,6 +106,8 @@ export type Aim = 'root' | 'running' | 'queued' | 'settled' | 'unknown'
 export type Move = { readonly from: number } & (
   | { readonly do: 'cancel'; readonly aim: Aim }
   | { readonly do: 'send'; readonly aim: Aim }
+  /** Cancels the map of a branch. */
+  | { readonly do: 'cancel-map' }
   | { readonly do: 'abort' | 'dispose' | 'actor-cancel' | 'run-again' }
   /** A settled branch reports its end once more, as a remote one may. */
   | { readonly do: 'echo' }

@@ -57,6 +57,8 @@ function line(entry: Exclude<Entry, { kind: 'turn' }>, paint: Paint): string {
       )
     case 'cancel':
       return paint.yellow(`    cancel by ${entry.door}${entry.target === '' ? '' : ` of ${entry.target}`}`)
+    case 'cut':
+      return paint.yellow(`    ${entry.path}|${entry.map} gives no more branches`)
     case 'outcome':
       return paint.bold(`    the caller is told: ${outcomeText(entry.outcome)}`)
     case 'broken':

@@ -5,6 +5,7 @@ export const SCENES = [
   'cancel during save',
   'cancel while waiting for room',
   'cancel of a queued branch',
+  'cancel of a map',
   'failure during clean-up',
   'late value',
   'late error',

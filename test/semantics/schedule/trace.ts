@@ -34,6 +34,8 @@ export type Entry = { readonly turn: number; readonly at: number } & (
       readonly serial: number
       readonly from: string
     }
+  /** A map is cancelled as a whole, by its printed name. */
+  | { readonly kind: 'cut'; readonly path: string; readonly map: string }
   | { readonly kind: 'cancel'; readonly door: string; readonly target: string }
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | { readonly kind: 'broken'; readonly law: string; readonly what: string }

@@ -8,6 +8,7 @@ const NOT_THERE: Readonly<Record<string, string>> = {
   'a cancel fires every signal below in the same tick': 'the signal fires a turn later',
   'nothing starts below a cancel': 'the worker hears of the cancel a turn later',
   'once a map has enough it starts nothing more': 'the worker hears of that a turn later',
+  'a map that was cancelled starts nothing more': 'the worker hears of the cancel a turn later',
   'a cancel before the action returned loses its update': 'the worker hears of the cancel a turn later',
   'code is given up when its time is over': 'the time of code there begins when its cancel arrives',
   'a message to a settled branch is dropped': 'the sender is answered at once, before the owner has seen the message',

@@ -10,12 +10,15 @@ type Settled = Extract<AnyEvent, { type: 'branch.settled' }>
 /** One visit of a map in the trace. */
 interface Visit {
   readonly id: string
+  readonly visit: number
   readonly nest: MapNest
   readonly total: number | undefined
   readonly settled: Settled[]
   /** The live branches: their paths by their keys. */
   readonly live: Map<string, string>
   decided: boolean
+  /** The map was cancelled as a whole. */
+  cut: boolean
   ended: boolean
   reduces: number
 }
@@ -31,6 +34,7 @@ export const policies: Law = (entries, plan, tell) => {
   const waits = new Map<string, number>()
   for (const entry of entries) {
     if (entry.kind === 'reduce') reduced(visits, entry, tell)
+    if (entry.kind === 'cut') cut(visits, entry)
     if (entry.kind !== 'event') continue
     const { event, path, turn } = entry
     switch (event.type) {
@@ -77,14 +81,22 @@ function open(
   if (nest?.kind !== 'map') return
   visits.set(id, {
     id,
+    visit: event.visit,
     nest,
     total: event.total,
     settled: [],
     live: new Map(),
     decided: false,
+    cut: false,
     ended: false,
     reduces: 0,
   })
+}
+
+function cut(visits: Map<string, Visit>, { path, map }: Extract<Entry, { kind: 'cut' }>): void {
+  const [name = '', visit = '1'] = map.split('#')
+  const found = visits.get(`${path}|${name}`)
+  if (found?.visit === Number(visit)) found.cut = true
 }
 
 function begins(
@@ -96,6 +108,7 @@ function begins(
 ): void {
   if (visit === undefined) return
   if (visit.decided) tell('once a map has enough it starts nothing more', `${type} of ${visit.id} ${key}`, turn)
+  if (visit.cut) tell('a map that was cancelled starts nothing more', `${type} of ${visit.id} ${key}`, turn)
   if (visit.live.has(key)) return // counted when it was queued
   visit.live.set(key, printPath(path))
   const window = visit.nest.limit === undefined ? (visit.nest.window ?? 64) : 64
@@ -194,6 +207,7 @@ function stepEnds(
   )
   const faulty = visit.nest.fault !== 'none' || visit.nest.closing.some((act) => act.do === 'throw')
   if (faulty || refused || visit.nest.fold !== 'all') return // `reduceEach` may have failed before the end
-  if (judge(visit.nest.policy, visit) !== 'hopeless')
+  const lacks = visit.cut && visit.nest.policy === 'all' // the rest of its source
+  if (judge(visit.nest.policy, visit) !== 'hopeless' && !lacks)
     tell(POLICY, `${visit.id} failed, its policy is ${JSON.stringify(visit.nest.policy)} of ${statuses(visit)}`, turn)
 }
