@@ -30,6 +30,9 @@ export const escapeName = (name: string): string =>
 export const unescapeName = (part: string): string =>
   part === '~' ? '' : part.replaceAll('~2', '#').replaceAll('~1', '/').replaceAll('~0', '~')
 
+/** A visit of a map as paths print it: `fan`, `fan#2`. */
+export const printMap = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])
+
 /**
  * Prints a path: `compare/gpt4`, or `compare#2/gpt4` from the second visit; empty for the root. In names, `/` is
  * printed as `~1`, `#` as `~2` and `~` as `~0`; an empty key as `~` where more follows. The result is accepted wherever

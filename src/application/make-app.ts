@@ -89,7 +89,7 @@ export function makeApp(
   if (journal !== undefined) {
     failOnStoreLoss(app, journal)
     journal.scope.lease.report = () => heartbeatOf(app)
-    journal.scope.requests.cancel = (path, reason) => cancelAt(app, path, reason)
+    journal.scope.requests.cancel = ({ path, map }, reason) => cancelAt(app, { path, map, reason })
   }
   if (journal !== undefined && resumed?.stored !== undefined) {
     restore(app, resumed.stored(plan))

@@ -74,9 +74,18 @@ export const ACTING: readonly Command[] = [
     name: 'cancel',
     args: 'RUN[/PATH]',
     count: [1, 1],
-    summary: 'Cancel a run for good, or a branch of it',
-    options: { reason: { value: 'TEXT', help: 'Why, for the signals of what is cancelled' }, ...DRY, ...SOURCE },
-    examples: ['cancel order-7 --reason withdrawn --store sqlite:runs.db', 'cancel order-7 --dry-run --json'],
+    summary: 'Cancel a run for good, a branch or a map of it',
+    options: {
+      map: { value: 'MAP', help: 'A map of it: all its branches that have not ended, as `fan` or `fan#2`' },
+      reason: { value: 'TEXT', help: 'Why, for the signals of what is cancelled' },
+      ...DRY,
+      ...SOURCE,
+    },
+    examples: [
+      'cancel order-7 --reason withdrawn --store sqlite:runs.db',
+      'cancel order-7/review --map lead --url http://127.0.0.1:7242',
+      'cancel order-7 --dry-run --json',
+    ],
     load: async () => (await import('./commands/acting.js')).cancel,
   },
   {

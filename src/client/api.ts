@@ -91,8 +91,13 @@ export interface Outcome {
   readonly text: string
 }
 
-/** Cancels a run or one branch of it. */
+/** Cancels a run, one branch of it, or a map. */
 export interface CancelRequest extends ActionRequest, AppTarget {
+  /**
+   * A map at which the application at the path stands, as paths print it (`fan`, `fan#2`): what of it has not settled is
+   * cancelled, and its source gives no more. How the map ends is up to its `settle`.
+   */
+  readonly map?: string | undefined
   /** For the signals of what is cancelled, and stored with the cancel. */
   readonly reason?: Json | undefined
 }

@@ -1,3 +1,4 @@
+import { printMap } from '../action/context.js'
 import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import { pause } from '../internal/pause.js'
@@ -23,7 +24,7 @@ import type {
 } from './api.js'
 import { type FollowedFrame, followStream, type StreamOptions } from './follow-stream.js'
 import { Requests, type RunClientOptions } from './requests.js'
-import { appMembers, filterMembers, mapMember, pageMembers, type SearchMembers } from './search.js'
+import { appMembers, filterMembers, pageMembers, type SearchMembers } from './search.js'
 import { UiError } from './ui-error.js'
 
 // Owns: what a client asks for.
@@ -125,7 +126,7 @@ function readingOf(
     branches: (query) =>
       to.get(runPath(query, '/branches'), {
         ...appMembers(query),
-        map: mapMember(query.map, query.visit),
+        map: printMap(query.map, query.visit),
         epoch: query.epoch,
         status: typeof query.status === 'string' ? [query.status] : query.status,
         ...pageMembers(query),
@@ -154,7 +155,7 @@ function readingOf(
     mosaic: (query) =>
       to.get(runPath(query, '/mosaic'), {
         ...appMembers(query),
-        map: mapMember(query.map, query.visit),
+        map: printMap(query.map, query.visit),
         epoch: query.epoch,
       }),
     diff: async (query) => (await to.get<Patch | null>(runPath(query, '/diff'), rangeOf(query))) ?? undefined,

@@ -1,4 +1,3 @@
-import { printPath } from '../action/context.js'
 import type { AppTarget, Paging, RunFilter, RunTarget } from '../read/reader.js'
 import { printedPath } from '../read/wire-path.js'
 
@@ -45,6 +44,3 @@ export const appMembers = ({ partitionKey, path }: RunTarget & Pick<AppTarget, '
   partition: partitionKey,
   path: path === undefined || path.length === 0 ? undefined : printedPath(path),
 })
-
-/** A visit of a map: `fan#2`. */
-export const mapMember = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

@@ -98,14 +98,15 @@ export interface Host<Graphs> extends AsyncDisposable {
    */
   send(message: Message, ref: PlaceRef): Promise<Delivery>
   /**
-   * Cancels a run for good, wherever it is. With a `path` it cancels a branch, if this host holds the run.
+   * Cancels a run for good, wherever it is. With a `path` it cancels a branch, with a `map` a map of the run or of that
+   * branch, if this host holds the run.
    * @param ref `reason`: stored with the cancel, and the reason of the signals below
    * @returns `cancelled`: it has ended, or ends now; `requested`: another process holds it, and ends it at its next
    * heartbeat at the latest; `ended` or `settled`: it had ended before; `unknown`: there is no such run or path
    * @throws {PersistenceError} when the store is unavailable
    */
   cancel(
-    ref: PlaceRef & { readonly reason?: unknown },
+    ref: PlaceRef & { readonly map?: string; readonly reason?: unknown },
   ): Promise<CancelAnswer | 'cancelled' | 'requested' | 'ended' | 'unknown'>
   /**
    * Runs a run again that has failed or halted, at the step after its last one; done branches stay done. It takes a slot at

@@ -262,15 +262,17 @@ export class StoreHost implements Host<Record<string, Hosted>> {
 
   async cancel({
     path,
+    map,
     reason,
     ...ref
-  }: PlaceRef & { readonly reason?: unknown }): Promise<
+  }: PlaceRef & { readonly map?: string; readonly reason?: unknown }): Promise<
     CancelAnswer | 'cancelled' | 'requested' | 'ended' | 'unknown'
   > {
     const partitionKey = this.#partitionOf(ref)
     const held = this.#held.get(keyOf(partitionKey, ref.runId))
-    if (held !== undefined) return held.app.cancel({ reason, ...(path !== undefined && { path: printedPath(path) }) })
-    return cancelStored({ persister: this.persister, appId: ref.runId, partitionKey, reason, path })
+    const at = { ...(path !== undefined && { path: printedPath(path) }), ...(map !== undefined && { map }) }
+    if (held !== undefined) return held.app.cancel({ reason, ...at })
+    return cancelStored({ persister: this.persister, appId: ref.runId, partitionKey, reason, ...at })
   }
 
   events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostEvent> {

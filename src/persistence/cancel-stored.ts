@@ -7,7 +7,7 @@ import { isEnded } from './due.js'
 import { openBranchStore } from './durable-task-feed.js'
 import { Journal } from './journal.js'
 import type { AppRef, Persister } from './persister.js'
-import { requestOf } from './request-form.js'
+import { isPart, requestOf } from './request-form.js'
 import { Scope } from './scope.js'
 import { postTo } from './seal.js'
 import { scopeSettings } from './settings.js'
@@ -22,16 +22,18 @@ export interface CancelStoredOptions extends AppRef {
   readonly reason?: unknown
   /** Path of a branch below the root, in any form. Default: the whole run. */
   readonly path?: string | Path | WirePath | undefined
+  /** A map of the run, or of that branch, as paths print it: `fan`, `fan#2`. */
+  readonly map?: string | undefined
 }
 
 /**
- * Cancels a stored root application for good, or a branch of it, from any process.
+ * Cancels a stored root application for good, or a part of it, from any process.
  *
  * A run that nobody holds is `cancelled` at once. The process that holds a run is asked: with or without a host it looks for
  * that at each heartbeat, a third of its `leaseMs`, and sooner while something waits for a message. The answer does not wait
- * for it. A branch is cancelled by the holder only: of a run that nobody holds it stays as it is.
+ * for it. A branch or a map is cancelled by the holder only: of a run that nobody holds it stays as it is.
  * @returns `cancelled`; `requested` when another process holds the run; `ended` when it had ended before; `unknown` when
- * nothing is stored, or nobody holds the run of a branch
+ * nothing is stored, or nobody holds the run of that part
  * @throws {PersistenceError} when the store is unavailable, or a record cannot be read
  *
  * @example
@@ -45,18 +47,19 @@ export async function cancelStored({
   partitionKey = null,
   reason,
   path,
+  map,
 }: CancelStoredOptions): Promise<'cancelled' | 'requested' | 'ended' | 'unknown'> {
   const { driver } = persister
   const root = { partitionKey, rootId: appId }
-  const at = path === undefined ? '' : printedPath(path)
-  const answer =
-    at === ''
-      ? await endStored(persister, root, async (journal) =>
-          journal.cancelled({ cause: 'app', by: 'app', reason }, NEVER_STARTED, true),
-        )
-      : await holderOf(persister, root)
+  const printed = path === undefined ? '' : printedPath(path)
+  const part = { path: printed === '' ? undefined : printed, map }
+  const answer = !isPart(part)
+    ? await endStored(persister, root, async (journal) =>
+        journal.cancelled({ cause: 'app', by: 'app', reason }, NEVER_STARTED, true),
+      )
+    : await holderOf(persister, root)
   if (answer !== 'held') return answer === 'done' ? 'cancelled' : answer
-  await postTo({ driver, ...root }, appId, requestOf(at === '' ? undefined : at, reason))
+  await postTo({ driver, ...root }, appId, requestOf(part, reason))
   return 'requested'
 }
 

@@ -3,16 +3,16 @@ import { tryGet } from '../internal/guards.js'
 import type { Addressed, PersisterDriver, RootKey } from './driver.js'
 import { closedDrivers } from './inbox-watch.js'
 import { readMessage } from './replay.js'
-import { contentOf, RUN_KIND } from './request-form.js'
+import { contentOf, isPart, RUN_KIND, type RunPart } from './request-form.js'
 import type { StoredMessage } from './stored-record.js'
 
-// Owns: requests of other processes to cancel a run, or a branch of it, and how the holder of the run obeys.
+// Owns: requests of other processes to cancel a run, or a part of it, and how the holder of the run obeys.
 // Does not own: their form (request-form.ts), when a process looks for them (lease.ts, inbox-watch.ts,
 // journal-status.ts), what a cancel does (runtime/cancel).
-// Q1  A request stays stored until the run has ended, or its branch has: it outlives a process that dies meanwhile.
+// Q1  A request stays stored until the run has ended, or its part has: it outlives a process that dies meanwhile.
 // Q2  A request is about the run that went on when it came. One that has ended since, or began again at an earlier step,
 //     is not cancelled by it.
-// Q3  A request for a branch that is not there yet is tried again at each look: its map may come after a resume.
+// Q3  A request for a part that is not there yet is tried again at each look: its map may come after a resume.
 
 /** The reason of a stored request to cancel a whole run; undefined if there is none. */
 export function runRequestIn(rootId: string, inbox: readonly Addressed[]): { readonly reason: unknown } | undefined {
@@ -29,8 +29,8 @@ type RootStore = RootKey & { readonly driver: PersisterDriver }
 
 /** The requests to the run of one root, in the process that holds it. */
 export class RunRequests {
-  /** Cancels the run, or the branch at a path. Undefined where nothing of it lives in this process. */
-  cancel: ((path: string | undefined, reason: unknown) => Promise<CancelAnswer>) | undefined
+  /** Cancels the run, or a part of it. Undefined where nothing of it lives in this process. */
+  cancel: ((part: RunPart, reason: unknown) => Promise<CancelAnswer>) | undefined
   readonly #store: RootStore
   /** Requests that are obeyed, or are past. */
   readonly #begun = new Set<number>()
@@ -70,8 +70,8 @@ export class RunRequests {
     const { id } = message
     this.#begun.add(id)
     this.#open.add(id)
-    void this.cancel(content.path, content.reason).then((answer) => {
-      if (content.path === undefined) return // `ended` removes it
+    void this.cancel(content, content.reason).then((answer) => {
+      if (!isPart(content)) return // `ended` removes it
       if (answer === 'unknown')
         this.#begun.delete(id) // Q3
       else this.drop([message])

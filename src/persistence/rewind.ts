@@ -1,4 +1,4 @@
-import { type Path, printPath, unescapeName } from '../action/context.js'
+import { type Path, printMap, unescapeName } from '../action/context.js'
 import type { Message } from '../action/message.js'
 import { systemClock } from '../internal/clock.js'
 import { branchIdOf } from '../parallel/branch-id.js'
@@ -192,7 +192,7 @@ async function find(
   if (record === undefined ? !recorded : hasEnded(record)) return undefined
   if (parts.length === 0) return ref.appId
   const open = record?.map
-  if (record === undefined || open === undefined || parts[0] !== headOf(open.map, open.visit)) return undefined
+  if (record === undefined || open === undefined || parts[0] !== printMap(open.map, open.visit)) return undefined
   const keys = new Set([...open.entries.values()].map(([name]) => name))
   const named = unescapeName(parts[1] ?? '~')
   const key = keys.has(named) ? named : ''
@@ -203,5 +203,3 @@ async function find(
 
 const hasEnded = ({ status, end, cancelled }: StoredRecord): boolean =>
   status === 'finished' || status === 'cancelled' || end !== undefined || cancelled?.final === true
-
-const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

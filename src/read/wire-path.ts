@@ -17,6 +17,18 @@ export function printedPath(path: string | Path | WirePath): string {
   return printPath(path.map((one: PathSegment | Segment) => ('visit' in one ? one : segmentOf(one))))
 }
 
+/** A visit of a map, as paths print it: `fan`, `fan#2`. Undefined for anything else. */
+export function readMap(text: string): MapVisitName | undefined {
+  const [one, more] = text === '' || text.includes('/') ? [] : (parsePath(text) ?? [])
+  return one === undefined || more !== undefined || one[1] < 1 ? undefined : { map: one[0], visit: one[1] }
+}
+
+/** A visit of a map. */
+export interface MapVisitName {
+  readonly map: string
+  readonly visit: number
+}
+
 const segmentOf = ([map, visit, key]: Segment): PathSegment => ({ map, visit, key })
 
 type Segment = WirePath[number]

@@ -81,12 +81,12 @@ export const SIGNALS: Readonly<Record<string, ExecutorCase>> = {
     async check({ executor }) {
       const map = kit.mapActions({ ...two, actions: { a: hangsBelow, b: asks } })
       const app = appOf(executor, map)
-      const began = ['map/a/hangsBelow/x', 'map/a/hangsBelow/y'].map((path) => next(app, 'step.start', path))
+      const began = ['map/a/a/x', 'map/a/a/y'].map((path) => next(app, 'step.start', path))
       const both = Promise.all([...began, next(app, 'wait', 'map/b')])
       const run = app.run()
       await both
       const cancel = (name: string) => app.cancel({ path: 'map/a', map: name, reason: 'enough' })
-      assertSame('answers', await Promise.all([cancel('other'), cancel('hangsBelow')]), ['unknown', 'cancelled'])
+      assertSame('answers', await Promise.all([cancel('other'), cancel('a')]), ['unknown', 'cancelled'])
       await app.send(note(1), { path: 'map/b' })
       assertSame('ends', (await run).state.ends, ['a done 2', 'b done ["note",1]'])
     },

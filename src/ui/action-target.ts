@@ -3,8 +3,8 @@ import type { Persister } from '../persistence/persister.js'
 import type { AppTarget, Reader, RunTarget } from '../read/reader.js'
 import type { RunSummary } from '../read/run-summary.js'
 import { isOpen } from '../read/status.js'
-import type { AppNode } from '../read/tree.js'
-import { printedPath } from '../read/wire-path.js'
+import type { AppNode, MapNode } from '../read/tree.js'
+import { printedPath, readMap, type WirePath } from '../read/wire-path.js'
 import type { OpenProject, ProjectApplication } from './project.js'
 
 // Owns: what an action is about, as it is when the action is asked for.
@@ -62,6 +62,28 @@ export function refuseHeld(run: RunSummary, what: string): void {
       hint: `Cancel it first, or stop its process; then ${what} it.`,
     })
 }
+
+/**
+ * Refuses a map that has ended, or at which the application does not stand. A store may not know yet that it stands there.
+ * @throws {UiError}
+ */
+export function refuseOtherMap({ run, node }: ActionTarget, map: string | undefined): void {
+  if (map === undefined) return
+  const asked = readMap(map)
+  if (asked === undefined)
+    throw new UiError('bad-query', `map is ${JSON.stringify(map)}; it takes a map and its visit: fan#2.`)
+  const isAsked = (one: MapNode): boolean =>
+    one.map === asked.map && one.visit === asked.visit && one.epoch === node.epoch
+  const found = node.maps.find(isAsked)
+  if (found === undefined && node.maps.some(({ status }) => status === 'running' || status === 'reducing'))
+    throw noMap(run.runId, node.path, map)
+  if (found !== undefined && found.status !== 'running')
+    throw new UiError('settled', `The map "${map}" of "${run.runId}" is ${found.status}.`)
+}
+
+/** There is no such map. */
+export const noMap = (runId: string, path: WirePath, map: string): UiError =>
+  new UiError('no-path', `"${runId}" has no map "${map}"${path.length === 0 ? '' : ` at "${printedPath(path)}"`}.`)
 
 /** @throws {UiError} for a run, or an application of it, that has ended */
 export function refuseEnded({ run, node }: ActionTarget): void {

@@ -4,7 +4,7 @@ import { UiError } from '../client/ui-error.js'
 import { cancelStored } from '../persistence/cancel-stored.js'
 import type { RunSummary } from '../read/run-summary.js'
 import { printedPath } from '../read/wire-path.js'
-import { isHeld, liveOf, refuseEnded, refuseHeld, storeOf, targetOf } from './action-target.js'
+import { isHeld, liveOf, noMap, refuseEnded, refuseHeld, refuseOtherMap, storeOf, targetOf } from './action-target.js'
 import { answerQuestion, decoded } from './answer-question.js'
 import { faultOf } from './answers.js'
 import { forkRun, resumeRun, rewindRun } from './go-on.js'
@@ -60,15 +60,19 @@ async function cancelRun(project: OpenProject, request: CancelRequest): Promise<
   const { run, node } = target
   const { runId, dryRun = false } = request
   refuseEnded(target)
-  const isBranch = node.path.length > 0
-  const what = isBranch ? `the branch "${printedPath(node.path)}" of "${runId}"` : `"${runId}" for good`
-  const cancel = cancelBy(project, run, request, isBranch ? printedPath(node.path) : undefined)
+  const { map } = request
+  refuseOtherMap(target, map)
+  const path = node.path.length > 0 ? printedPath(node.path) : undefined
+  const at = { ...(path !== undefined && { path }), ...(map !== undefined && { map }) }
+  const what = nameOf(runId, at)
+  const cancel = cancelBy(project, run, request, at)
   if (dryRun) return { done: false, text: `Would cancel ${what}.`, status: isHeld(run) ? 'requested' : 'cancelled' }
   const answer = await cancel(request.reason === undefined ? undefined : decoded(request.reason))
   if (answer === 'cancelled') return { done: true, text: `Cancelled ${what}.`, status: answer }
   if (answer === 'requested')
     return { done: true, text: `Asked the process that runs it to cancel ${what}.`, status: answer }
-  if (answer === 'unknown' && isBranch) throw noProcess()
+  if (answer === 'unknown' && map !== undefined && liveOf(project, request)) throw noMap(runId, node.path, map)
+  if (answer === 'unknown' && isPart(at)) throw noProcess()
   throw new UiError('settled', 'It has ended meanwhile.')
 }
 
@@ -77,20 +81,32 @@ function cancelBy(
   project: OpenProject,
   { heldBy }: RunSummary,
   { runId, partitionKey = null }: CancelRequest,
-  path: string | undefined,
+  at: Part,
 ): (reason: unknown) => Promise<string> {
   const [app, { host }] = [liveOf(project, { runId }), project]
-  const at = path === undefined ? {} : { path }
   if (app !== undefined) return (reason) => app.cancel({ reason, ...at })
   const persister = storeOf(project, 'Cancel it')
-  if (path !== undefined && heldBy === undefined) throw noProcess()
+  if (isPart(at) && heldBy === undefined) throw noProcess()
   if (host !== undefined) return (reason) => host.cancel({ runId, partitionKey, reason, ...at })
   return (reason) => cancelStored({ persister, appId: runId, partitionKey, reason, ...at })
 }
 
+/** A part of a run. */
+interface Part {
+  readonly path?: string
+  readonly map?: string
+}
+
+function nameOf(runId: string, { path, map }: Part): string {
+  if (map !== undefined) return `the map "${map}"${path === undefined ? '' : ` at "${path}"`} of "${runId}"`
+  return path === undefined ? `"${runId}" for good` : `the branch "${path}" of "${runId}"`
+}
+
+const isPart = ({ path, map }: Part): boolean => path !== undefined || map !== undefined
+
 const noProcess = (): UiError =>
-  new UiError('not-live', 'A branch is cancelled by the process that runs it, and no process has this run.', {
-    hint: 'Cancel the whole run, or resume it and then cancel the branch.',
+  new UiError('not-live', 'A branch or a map is cancelled by the process that runs it, and no process has this run.', {
+    hint: 'Cancel the whole run, or resume it and then cancel that part.',
   })
 
 async function removeRun(project: OpenProject, request: ActionRequest): Promise<Outcome> {

@@ -35,8 +35,8 @@ export interface ProjectHost {
   readonly graphs: Readonly<Record<string, Hosted>>
   /** Sends a message from outside, wherever the run is. */
   send(message: Message, ref: PlaceRef): Promise<Delivery>
-  /** Cancels a run for good, wherever it is; with a `path` a branch of a run that it holds. */
-  cancel(ref: PlaceRef & { readonly reason?: unknown }): Promise<string>
+  /** Cancels a run for good, wherever it is; with a `path` or a `map` a part of a run that it holds. */
+  cancel(ref: PlaceRef & { readonly map?: string; readonly reason?: unknown }): Promise<string>
   /** Runs a run again that has failed. */
   resume(ref: RunTarget): Promise<'resumed' | 'held' | 'ended' | 'unknown'>
   /** Calls back for each event of a run that it holds. @returns a function that ends it */
@@ -48,8 +48,8 @@ export interface ProjectApplication {
   readonly appId: string
   /** Sends a message from outside, to the root or to a path below it. */
   send(message: Message, options?: { readonly path?: string }): Promise<Delivery>
-  /** Cancels it, or a branch of it. */
-  cancel(options?: { readonly path?: string; readonly reason?: unknown }): Promise<CancelAnswer>
+  /** Cancels it, a branch or a map of it. */
+  cancel(options?: { readonly path?: string; readonly map?: string; readonly reason?: unknown }): Promise<CancelAnswer>
 }
 
 /**

@@ -1,7 +1,7 @@
 import { UiError } from '../client/ui-error.js'
 import { describeValue, tryGet } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
-import { readPath, type WirePath } from '../read/wire-path.js'
+import { type MapVisitName, readMap, readPath, type WirePath } from '../read/wire-path.js'
 
 /** Whether every store keeps a text. */
 export const isText = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text)
@@ -92,14 +92,9 @@ export class SearchQuery {
   }
 
   /** A visit of a map: `fan`, `fan#2`. */
-  map(): { readonly map: string; readonly visit: number } {
-    const text = this.#params.get('map') ?? ''
-    const [one, more] = tryGet(() => readPath(text)) ?? []
-    if (one === undefined || more !== undefined || text.includes('/') || one[1] < 1) {
-      this.#fault('map', 'a map and its visit: fan#2')
-      return { map: '', visit: 1 }
-    }
-    return { map: one[0], visit: one[1] }
+  map(): MapVisitName {
+    const found = tryGet(() => readMap(this.#params.get('map') ?? ''))
+    return found ?? this.#fault('map', 'a map and its visit: fan#2') ?? { map: '', visit: 1 }
   }
 }
 

@@ -47,10 +47,11 @@ type Act = (actions: RunActions, ref: RunTarget, body: Body) => Promise<object>
 
 const ACTS: { readonly [name in ActionName]: Act } = {
   cancel(actions, ref, body) {
-    const check = new QueryCheck('cancel', body, 'path reason dryRun')
+    const check = new QueryCheck('cancel', body, 'path map reason dryRun')
     const request = {
       ...ref,
       path: check.path(),
+      map: check.text('map'),
       dryRun: check.flag('dryRun'),
       reason: body['reason'] as Json | undefined,
     }

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
-import { createApplication } from 'teasel'
+import { createApplication, defineState } from 'teasel'
+import { memoryPersister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { createUiHandler } from 'teasel/ui'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../src/cli/run-source.js'
+import { defer, untilAborted } from '../support/deferred.js'
 import { type Called, call, callJson, temporaryFolder } from './call.js'
 import { slow } from './fixtures/several.js'
 
@@ -86,6 +88,41 @@ describe('teasel cancel', () => {
     expect([code, JSON.parse(err)]).toMatchObject([1, { error: { code: 'settled' } }])
     expect((await call(['cancel'], { env })).code).toBe(2)
     expect((await call(['cancel', 'nobody'], { env })).err).toContain('no run "nobody"')
+  })
+
+  it('cancels a map of a run that a server reaches', async () => {
+    const kit = defineState<{ n: number }>()
+    const begun = defer()
+    const hangs = kit.action({
+      reads: [],
+      writes: ['n'],
+      run({ signal }) {
+        begun.resolve()
+        return untilAborted(signal)
+      },
+    })
+    const fan = kit.mapActions({
+      reads: [],
+      writes: ['n'],
+      actions: { one: hangs },
+      settle: 'collect',
+      reduce: ({ results }) => ({ n: results.filter((r) => r.status === 'cancelled' && r.reason === 'enough').length }),
+    })
+    const persister = memoryPersister()
+    const graph = kit.graph({ actions: { fan } })
+    const app = createApplication(graph, { appId: 'fans', entrypoint: 'fan', state: {}, persister })
+    const run = app.run()
+    await begun.promise
+    const handler = createUiHandler({ projects: { runs: { persister, applications: [app] } }, actions: true })
+    const fetch = (input: unknown, init?: RequestInit) => handler(new Request(input as string, init))
+    const argv = ['cancel', 'fans', '--url', 'http://localhost', '--reason', 'enough', '--map']
+
+    expect((await call([...argv, 'other'], { fetch })).err).toContain('no map "other"')
+    expect(await call([...argv, 'fan'], { fetch })).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Cancelled the map "fan" of "fans".'),
+    })
+    expect((await run).state.n).toBe(1)
   })
 
   it('cannot change what a log alone has', async () => {

@@ -385,6 +385,8 @@ describe('a tool that acts', () => {
 
     expect(await faultOf(to.call('cancel', { run: 'long' }))).toMatchObject({ code: 'no-run' })
     expect((await to.call('cancel', { run: 'ask-2', dryRun: true })).value).toMatchObject({ done: false })
+    expect(await faultOf(to.call('cancel', { run: 'ask-2', map: 'fan' }))).toMatchObject({ code: 'not-live' })
+    expect(await faultOf(to.call('cancel', { run: 'ask-2', map: '#' }))).toMatchObject({ code: 'bad-query' })
     expect((await to.call('describe_run', { run: 'ask-2' })).value).toMatchObject({ run: { status: 'waiting' } })
     expect((await to.call('cancel', { run: 'ask-2', reason: 'late' })).value).toMatchObject({ done: true })
     expect(await faultOf(to.call('cancel', { run: 'ask-2' }))).toMatchObject({ code: 'settled' })

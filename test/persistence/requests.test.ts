@@ -120,6 +120,27 @@ describe.each(stores)('a request of another process (%s)', (_, { open }) => {
     expect(await cancelStored({ persister: other, appId: 'a', path: 'each/one' })).toBe('ended')
   })
 
+  it('ends one map, and the run goes on', async () => {
+    const persisterOf = open()
+    const { both, graph } = fan()
+    const clock = new ManualClock()
+    const base = { appId: 'a', entrypoint: 'each', state: {}, clock, logger: quiet } as const
+    const app = createApplication(graph, { ...base, persister: persisterOf() })
+    const outcome = app.run()
+    await both
+    const other = persisterOf()
+    expect(await runActions({ persister: other }).cancel({ runId: 'a', map: 'each', reason: 'no' })).toMatchObject({
+      done: true,
+      status: 'requested',
+      text: 'Asked the process that runs it to cancel the map "each" of "a".',
+    })
+    clock.advance(LEASE_MS / 3)
+
+    expect(await outcome).toMatchObject({ status: 'finished', state: { words: ['one cancelled', 'two cancelled'] } })
+    expect(await other.driver.inbox({ partitionKey: null, rootId: 'a' })).toEqual([])
+    expect(await cancelStored({ persister: other, appId: 'a', map: 'each' })).toBe('ended')
+  })
+
   it('Q1 is obeyed by the next process, when the one that it reached has died', async () => {
     const persisterOf = open()
     const first = graphs()

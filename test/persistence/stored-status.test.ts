@@ -350,6 +350,20 @@ describe.each(Object.entries(stores))('the status in the store (%s)', (_, open) 
     expect(await find()).toMatchObject({ status: 'finished' })
   })
 
+  it('a run that stands at its first map has that map, before anything of its branches is stored', async () => {
+    const { persister } = setUp()
+    const { map } = graphs((_, { signal }) => untilAborted(signal))
+    const app = createApplication(map, { ...several('a', 'b'), persister })
+    const run = app.run()
+    await flush()
+
+    const tree = await persister.describe({ runId: 'run' })
+    await app.cancel()
+    await run
+
+    expect(tree?.root.maps).toMatchObject([{ map: 'map', visit: 1, total: 2, status: 'running' }])
+  })
+
   it('branches without rows are seen by the heartbeat', async () => {
     const { clock, persister } = setUp()
     const act: Act = (item, { signal, receive }) => (item === 'person' ? receive() : untilAborted(signal))

@@ -6,7 +6,7 @@ import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { type Project, projectsIn, runActions } from 'teasel/ui'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defer } from '../support/deferred.js'
+import { defer, flushUntil, untilAborted } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { folder } from '../tracking/folders.js'
 import { clientOf, handlerOf } from './rig.js'
@@ -240,6 +240,64 @@ describe('an action', () => {
     expect((await run).state.verdict).toBe('done,cancelled')
     applications.clear()
     await expect(client.answer({ runId: 'a', body: { ok: true } })).rejects.toMatchObject({ code: 'settled' })
+  })
+
+  it('cancels a map, and a map of a branch', async () => {
+    const hangs = kit.action({ reads: [], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
+    const inner = kit.mapActions({
+      reads: [],
+      writes: ['n'],
+      actions: { x: hangs, y: hangs },
+      settle: 'collect',
+      reduce: ({ results }) => ({ n: results.filter(({ status }) => status === 'cancelled').length }),
+    })
+    const fan = kit.mapActions({
+      reads: [],
+      writes: ['verdict'],
+      actions: { one: inner, two: hangs },
+      settle: 'collect',
+      reduce: ({ results }) => ({
+        verdict: results.map((r) => (r.status === 'cancelled' ? `${r.by}: ${r.reason}` : r.status)).join(),
+      }),
+    })
+    const persister = memoryPersister()
+    const graphs = { fan: hosted(kit.graph({ actions: { fan } }), { entrypoint: 'fan', logger: quiet }) }
+    await using host = createHost({ persister, graphs, signals: [], logger: quiet, pollMs: 1 })
+    const begun = defer<void>()
+    let left = 3
+    host.on({ runId: 'a' }, (event) => {
+      if (event.type === 'event' && event.event.type === 'step.start' && event.event.source !== 'fan')
+        if (event.event.source !== 'one') left -= 1
+      if (left === 0) begun.resolve()
+    })
+    await host.start('fan', { appId: 'a', state: {} })
+    await begun.promise
+    await flushUntil(() => left === 0)
+    const elsewhere = clientOf(handlerOf({ persister, graphs }, { actions: true }))
+    expect(await elsewhere.cancel({ runId: 'a', map: 'fan', dryRun: true })).toMatchObject({ status: 'requested' })
+    for (const [, actions] of ways({ host })) {
+      for (const map of ['fan#2', 'other'])
+        await expect(actions.cancel({ runId: 'a', map })).rejects.toMatchObject({ code: 'no-path' })
+      for (const map of ['', 'fan/one', '#1'])
+        await expect(actions.cancel({ runId: 'a', map })).rejects.toMatchObject({ code: 'bad-query' })
+      expect(await actions.cancel({ runId: 'a', path: 'fan/one', map: 'one', dryRun: true })).toMatchObject({
+        done: false,
+        text: 'Would cancel the map "one" at "fan/one" of "a".',
+      })
+    }
+    const client = clientOf(handlerOf({ host }, { actions: true }))
+    expect(await client.cancel({ runId: 'a', path: 'fan/one', map: 'one', reason: 'enough' })).toMatchObject({
+      done: true,
+      status: 'cancelled',
+    })
+    expect(await client.cancel({ runId: 'a', map: 'fan', reason: 'all of it' })).toEqual({
+      done: true,
+      text: 'Cancelled the map "fan" of "a".',
+      status: 'cancelled',
+    })
+    await ended(host, 'a', 'finished')
+    expect(await state(persister, 'a')).toMatchObject({ verdict: 'done,app: all of it' })
+    await expect(client.cancel({ runId: 'a', map: 'fan' })).rejects.toMatchObject({ code: 'settled' })
   })
 
   it('deletes a run, its log with it', async () => {

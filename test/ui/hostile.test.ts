@@ -155,7 +155,7 @@ const READS: Readonly<Record<string, string>> = {
 }
 /** Addresses that change something, with the members of their bodies. */
 const WRITES: Readonly<Record<string, readonly string[]>> = {
-  'runs/*/cancel': ['path', 'reason', 'dryRun'],
+  'runs/*/cancel': ['path', 'map', 'reason', 'dryRun'],
   'runs/*/answer': ['pending', 'kind', 'body', 'dryRun'],
   'runs/*/fork': ['path', 'at', 'epoch', 'patch', 'newId', 'dryRun'],
   'runs/*/resume': ['dryRun'],

@@ -51,8 +51,9 @@ async function told(outcome: Outcome, given: Given, io: Io): Promise<void> {
 
 /** `teasel cancel`. */
 export const cancel = acting(({ actions, request, address: { path } }, given) => {
-  const reason = given.text('reason')
-  return actions.cancel({ ...request, path, ...(reason !== undefined && { reason }) })
+  const [map, reason] = [given.text('map'), given.text('reason')]
+  const part = { path, ...(map !== undefined && { map }) }
+  return actions.cancel({ ...request, ...part, ...(reason !== undefined && { reason }) })
 })
 
 /** `teasel answer`. */

@@ -32,14 +32,15 @@ export const ACTING_TOOLS: readonly Tool[] = [
   },
   {
     name: 'cancel',
-    description: 'Cancels a run for good, or one branch of it.',
-    members: { ...RUN, ...PATH, reason: TEXT('Why'), ...DRY },
+    description: 'Cancels a run for good, one branch of it, or a map: all its branches that have not ended.',
+    members: { ...RUN, ...PATH, map: TEXT('A map at that path: fan, or fan#2'), reason: TEXT('Why'), ...DRY },
     needed: ['run'],
     acts: 'destroys',
     async call(args, at) {
       const { actions, request } = await targetOf(args, at)
-      const reason = args.text('reason')
-      return cut(await actions.cancel({ ...request, ...placeOf(args), ...(reason !== undefined && { reason }) }))
+      const [map, reason] = [args.text('map'), args.text('reason')]
+      const part = { ...placeOf(args), ...(map !== undefined && { map }) }
+      return cut(await actions.cancel({ ...request, ...part, ...(reason !== undefined && { reason }) }))
     },
   },
   {

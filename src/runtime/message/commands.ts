@@ -8,9 +8,9 @@ import { AppTarget } from './target.js'
 
 /** What is cancelled, and why. */
 export interface CancelCommand {
-  readonly path?: string | Path
+  readonly path?: string | Path | undefined
   /** A map at which the application at the path stands, as paths print it. */
-  readonly map?: string
+  readonly map?: string | undefined
   readonly reason?: unknown
 }
 

@@ -1,7 +1,7 @@
-import { type Path, printPath, unescapeName } from '../../action/context.js'
+import { type Path, printMap, printPath, unescapeName } from '../../action/context.js'
 import type { Application } from '../application.js'
 import { type Found, type PathTarget, SETTLED } from '../map/branch-handle.js'
-import { AppTarget, headOf, QueuedTarget, type QueueingMap } from './target.js'
+import { AppTarget, QueuedTarget, type QueueingMap } from './target.js'
 
 // Owns: finding the target of a path below an application, one segment after the other.
 
@@ -29,13 +29,13 @@ export function descend(app: Application, parts: readonly string[]): Found {
   const [head = '', key = ''] = parts
   const { step, subApps } = app.run ?? {}
   const map = step?.map
-  if (map !== undefined && head === headOf(map.step.node.name, map.visit)) {
+  if (map !== undefined && head === printMap(map.step.node.name, map.visit)) {
     const keyed = parts.length > 1 && map.knows(unescapeName(key))
     return keyed ? map.find(unescapeName(key), parts.slice(2)) : map.find('', parts.slice(1))
   }
   const keyed = parts.length > 1 ? subApps?.get(unescapeName(key)) : undefined
   const below = keyed ?? subApps?.get('')
-  if (below?.parent === undefined || head !== headOf(below.parent.name, below.parent.visit)) return undefined
+  if (below?.parent === undefined || head !== printMap(below.parent.name, below.parent.visit)) return undefined
   return descend(below, parts.slice(keyed === undefined ? 1 : 2))
 }
 

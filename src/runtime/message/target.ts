@@ -1,4 +1,4 @@
-import { printPath } from '../../action/context.js'
+import { printMap, printPath } from '../../action/context.js'
 import type { CancelAnswer, Delivery, Received } from '../../action/message.js'
 import type { CancelCause } from '../../lifecycle/events.js'
 import type { Application } from '../application.js'
@@ -44,7 +44,7 @@ export class AppTarget implements PathTarget {
 
   mapOf(name: string): CancelTarget | undefined {
     const map = this.#app.run?.step?.map
-    return map !== undefined && name === headOf(map.step.node.name, map.visit)
+    return map !== undefined && name === printMap(map.step.node.name, map.visit)
       ? new MapTarget(this.#app, map)
       : undefined
   }
@@ -127,6 +127,3 @@ export class QueuedTarget implements PathTarget {
     return deliver()
   }
 }
-
-/** A map as paths print it. */
-export const headOf = (map: string, visit: number): string => printPath([{ map, visit, key: '' }])

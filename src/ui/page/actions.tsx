@@ -24,14 +24,16 @@ export async function act(what: () => Promise<Outcome>): Promise<boolean> {
   }
 }
 
+type CancelTarget = RunTarget & { readonly path?: string; readonly map?: string }
+
 /** Asks for a reason, and cancels a run, or one branch or map of it. */
-export function askCancel(project: string, target: RunTarget & { readonly path?: string }, name: string): void {
+export function askCancel(project: string, target: CancelTarget, name: string): void {
   dialog.value = () => <CancelDialog project={project} target={target} name={name} />
 }
 
 function CancelDialog(props: {
   readonly project: string
-  readonly target: RunTarget & { readonly path?: string }
+  readonly target: CancelTarget
   readonly name: string
 }): JSX.Element {
   const { project, target, name } = props
@@ -54,6 +56,8 @@ function CancelDialog(props: {
         <p>
           Actions under way get their signal, and have time to end. What is cancelled does not go on; what it has done
           stays readable.
+          {target.map !== undefined &&
+            ' The map makes no more branches; whether its step goes on depends on how it settles.'}
         </p>
         <label>
           Reason

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { printMap } from '../../action/context.js'
 import { type BranchCounts, type BranchStatus, noCounts } from '../../read/status.js'
 import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
@@ -9,7 +10,7 @@ import { actionOf } from './action-of.js'
 import { askCancel } from './actions.js'
 import { Attention } from './attention.js'
 import { BranchRow, Chosen } from './branch-row.js'
-import { clientOf, graphOf } from './client.js'
+import { clientOf, graphOf, isFile } from './client.js'
 import { GraphView } from './graph-view.js'
 import { useLoaded } from './loaded.js'
 import { Mosaic } from './mosaic.js'
@@ -153,13 +154,13 @@ function Shown(props: {
         <Status status={map.status} />
         <span class="quiet">{map.kind !== undefined && KINDS[map.kind]}</span>
         <span class="grow" />
-        {isOpen(map.status) && (
+        {map.status === 'running' && !isFile(project) && (
           <button
             type="button"
             data-key="x"
-            onClick={() => askCancel(project, { runId, partitionKey, path }, path === '' ? 'run' : 'branch')}
+            onClick={() => askCancel(project, { runId, partitionKey, path, map: printMap(map.map, map.visit) }, 'map')}
           >
-            Cancel
+            Cancel map
           </button>
         )}
       </header>

@@ -12,7 +12,7 @@ import { fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { findChromium } from '../../support/chromium.js'
-import { defer } from '../../support/deferred.js'
+import { defer, untilAborted } from '../../support/deferred.js'
 import { quiet } from '../../support/quiet-logger.js'
 import { launch, open, type PageServer, serve } from './rig.js'
 import { expenseGraph, FEW, openExpense, runSurvey } from './story.js'
@@ -167,6 +167,44 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     await page.getByRole('button', { name: 'Cancel run' }).click()
     await page.waitForSelector('.head .status[data-status=cancelled]')
     expect(await page.textContent('.head')).toContain('nobody is here')
+  })
+
+  it('cancels a map with a reason: its run goes on with what is left', async () => {
+    const kit = defineState<{ n: number; ends: string }>()
+    const hangs = kit.action({ reads: ['n'], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
+    const fan = kit.mapStates({
+      reads: [],
+      writes: ['ends'],
+      settle: 'collect',
+      concurrency: 2,
+      action: hangs,
+      states: Array.from({ length: 5 }, (_, n) => ({ n })),
+      reduce: ({ results }) => ({ ends: results.map((r) => ('reason' in r ? r.reason : r.status)).join() }),
+    })
+    const after = kit.action({ reads: ['ends'], writes: ['n'], run: () => ({ n: 1 }) })
+    const graph = kit.graph({ actions: { fan, after }, transitions: { fan: 'after' } })
+    const persister = memoryPersister()
+    const host = createHost({
+      persister,
+      graphs: { fan: hosted(graph, { entrypoint: 'fan', logger: quiet }) },
+      signals: [],
+      logger: quiet,
+    })
+    closed.push(() => host.close())
+    await host.start('fan', { appId: 'fan-1', state: {} })
+    const made = await serve({ demo: { host } })
+    closed.push(() => made.close())
+    const { page } = await open(browser, `${made.url}/p/demo/r/fan-1/m/fan`)
+    closed.push(() => page.context().close())
+    await page.getByRole('button', { name: 'Cancel map' }).click()
+    await page.getByLabel('Reason').fill('enough of it')
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel map' }).click()
+    await page.waitForSelector('.head .status[data-status=done]')
+    expect(await page.textContent('.map-sum')).toContain('5 of 5')
+    expect(await page.locator('button', { hasText: 'Cancel map' }).count()).toBe(0)
+    const tree = await persister.describe({ runId: 'fan-1' })
+    expect(tree?.run.status).toBe('finished')
+    expect(await persister.state({ runId: 'fan-1' })).toMatchObject({ ends: Array(5).fill('enough of it').join() })
   })
 
   it('forks a run from a step with its state edited, in a host', async () => {
