@@ -1,5 +1,5 @@
-import { bytesName } from '../state/kind.js'
-import { bytesOf } from './bytes.js'
+import { bytesName, bytesOver } from '../state/kind.js'
+import { bytesOf, type StoredBytes, toBytes } from './bytes.js'
 
 // Owns: large bytes that cross beside a text. The text has their kind of view and their index:
 // `{ "$": "bytes", "n": "Uint8Array", "i": 0 }`. No stored text has such a tag.
@@ -53,13 +53,19 @@ export class BytesIn {
     this.#left = new Map(list.entries())
   }
 
-  /** @throws {RangeError} for an index without bytes, or whose bytes were taken */
-  take(index: unknown): ArrayBuffer {
-    const bytes = this.#left.get(index)
+  /**
+   * Bytes of their stored form, or of their name.
+   * @returns undefined for an unknown kind
+   * @throws {RangeError} for a name without bytes, or whose bytes were taken
+   */
+  read(value: StoredBytes & { readonly i?: unknown }): ArrayBufferView | ArrayBuffer | undefined {
+    const { n, i } = value
+    if (i === undefined) return toBytes(value)
+    const bytes = this.#left.get(i)
     if (bytes === undefined)
-      throw new RangeError(`It names the bytes ${JSON.stringify(index)}, which are not there, or twice.`)
-    this.#left.delete(index)
-    return bytes
+      throw new RangeError(`It names the bytes ${JSON.stringify(i)}, which are not there, or twice.`)
+    this.#left.delete(i)
+    return bytesOver(n, bytes)
   }
 
   /** @throws {RangeError} for bytes that the text does not name */

@@ -39,7 +39,8 @@ export function encode(value: unknown, path = ''): string {
  * A value as plain JSON data, with tags.
  * @throws {SerializationError} as {@link encode} throws it
  */
-export const plainOf = (value: unknown, path: string): unknown => tagged(value, path, contextOf(undefined))
+export const plainOf = (value: unknown, path: string): unknown =>
+  tagged(value, path, { above: new Set(), replace: undefined })
 
 /**
  * A value as text, and large bytes beside it. {@link decodeParcel} reads both; stores have no place for bytes.
@@ -48,26 +49,23 @@ export const plainOf = (value: unknown, path: string): unknown => tagged(value, 
  */
 export function encodeParcel(value: unknown, beside: boolean): Parcel {
   const out = beside ? new BytesOut() : undefined
-  const text = JSON.stringify(tagged(value, '', contextOf(undefined, out)))
+  const text = JSON.stringify(tagged(value, '', { above: new Set(), replace: undefined, beside: out }))
   return { text, bytes: out?.bytes }
 }
 
 /** The same for a value that must cross: each part that cannot be encoded becomes its description. */
 export function describedParcel(value: unknown, beside: boolean): Parcel {
   const out = beside ? new BytesOut() : undefined
-  const text = JSON.stringify(lossy(value, contextOf(describeValue, out)))
+  const text = JSON.stringify(lossy(value, { above: new Set(), replace: describeValue, beside: out }))
   return { text, bytes: out?.bytes }
 }
 
 /** The same for a value that must be stored: each part that cannot be stored becomes its description. */
-export const plainDescribed = (value: unknown): unknown => lossy(value, contextOf(describeValue))
+export const plainDescribed = (value: unknown): unknown => lossy(value, { above: new Set(), replace: describeValue })
 
 /** The same for a reader, never for a store: each part that cannot be stored becomes a tag, `unsupported`. */
 export const plainForReaders = (value: unknown): unknown =>
-  lossy(
-    value,
-    contextOf((odd) => ({ $: 'unsupported', of: describeValue(odd) })),
-  )
+  lossy(value, { above: new Set(), replace: (odd) => ({ $: 'unsupported', of: describeValue(odd) }) })
 
 interface EncodeContext {
   /** The objects around the value. */
@@ -75,14 +73,8 @@ interface EncodeContext {
   /** Replaces a part that cannot be stored; undefined if such a part is an error. */
   readonly replace: ((odd: unknown) => unknown) | undefined
   /** Takes large bytes; undefined where all bytes become text. */
-  readonly beside: BytesOut | undefined
+  readonly beside?: BytesOut | undefined
 }
-
-const contextOf = (replace: EncodeContext['replace'], beside?: BytesOut): EncodeContext => ({
-  above: new Set(),
-  replace,
-  beside,
-})
 
 function lossy(value: unknown, context: EncodeContext): unknown {
   try {
@@ -103,7 +95,7 @@ function lossy(value: unknown, context: EncodeContext): unknown {
  * ```
  */
 export function decode(text: string): unknown {
-  return decodeBeside(text, undefined)
+  return decodeWith(text)
 }
 
 /**
@@ -114,16 +106,16 @@ export function decode(text: string): unknown {
 export function decodeParcel({ text, bytes }: Parcel): unknown {
   if (bytes === undefined) return decode(text)
   const beside = new BytesIn(bytes)
-  const value = decodeBeside(text, beside)
+  const value = decodeWith(text, (stored) => beside.read(stored))
   beside.assertTaken()
   return value
 }
 
-function decodeBeside(text: string, beside: BytesIn | undefined): unknown {
+function decodeWith(text: string, bytes?: BytesIn['read']): unknown {
   const value: unknown = JSON.parse(text)
   if (!text.includes('"$"')) return value
   try {
-    return revive(value, beside)
+    return revive(value, bytes)
   } catch (cause) {
     if (SerializationError.is(cause)) throw cause
     throw new SyntaxError(`The text does not come from encode: ${messageOf(cause)}`, { cause })
@@ -191,17 +183,18 @@ function tagged(value: unknown, path: string, context: EncodeContext): unknown {
 }
 
 function container(value: object, path: string, context: EncodeContext): unknown {
-  const { above, replace } = context
+  const { above, replace, beside } = context
   if (above.has(value)) throw new SerializationError(path, 'a circular reference')
   above.add(value)
   try {
     const inner: Inner = (item, at) => (replace === undefined ? tagged(item, at, context) : lossy(item, context))
-    return form(privateCopyOf(value), path, inner, context.beside)
+    return form(privateCopyOf(value), path, inner, beside)
   } finally {
     above.delete(value)
   }
 }
 
+type Bytes = ArrayBufferView | ArrayBuffer
 type Inner = (item: unknown, path: string) => unknown
 
 function form(value: object, path: string, inner: Inner, beside: BytesOut | undefined): unknown {
@@ -221,7 +214,7 @@ function form(value: object, path: string, inner: Inner, beside: BytesOut | unde
     case 'set':
       return { $: 'set', v: [...(value as ReadonlySet<unknown>)].map((item, i) => inner(item, `${path}.values[${i}]`)) }
     case 'bytes':
-      return bytesForm(value as ArrayBufferView | ArrayBuffer, beside)
+      return beside?.formOf(value as Bytes) ?? { $: 'bytes', ...fromBytes(value as Bytes) }
     case 'class': {
       const known = classOf(value)
       return { $: 'class', n: known?.name, v: inner(known?.save(value), path) }
@@ -232,9 +225,6 @@ function form(value: object, path: string, inner: Inner, beside: BytesOut | unde
       throw new SerializationError(path, describeValue(value))
   }
 }
-
-const bytesForm = (value: ArrayBufferView | ArrayBuffer, beside: BytesOut | undefined): object =>
-  beside?.formOf(value) ?? { $: 'bytes', ...fromBytes(value) }
 
 const dateForm = (time: number): object => ({ $: 'date', v: Number.isNaN(time) ? null : time })
 

@@ -1,8 +1,6 @@
 import { describeValue } from '../internal/guards.js'
 import { classNamed } from '../state/classes.js'
-import { bytesOver } from '../state/kind.js'
 import { SerializationError } from '../store-errors.js'
-import type { BytesIn } from './beside.js'
 import { type StoredBytes, toBytes } from './bytes.js'
 import { errorFrom, type StoredError } from './error-form.js'
 
@@ -22,38 +20,36 @@ export function reviveKnown(value: unknown): unknown {
 /**
  * Restores a value: replaces tags by their values. A value without tags is returned itself; the argument is not
  * changed.
- * @param beside bytes that the value names; undefined where it holds all bytes itself
+ * @param bytes reads bytes; returns undefined for those of an unknown kind
  */
-export function revive(value: unknown, beside?: BytesIn): unknown {
+export function revive(value: unknown, bytes = toBytes): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return reviveList(value, beside)
-  if (Object.hasOwn(value, '$')) return untag(value as Tagged, beside)
+  if (Array.isArray(value)) return reviveList(value, bytes)
+  if (Object.hasOwn(value, '$')) return untag(value as Tagged, bytes)
   const record = value as Record<string, unknown>
   let made: [string, unknown][] | undefined
   for (const [i, key] of Object.keys(record).entries()) {
     const item = record[key]
-    const back = revive(item, beside)
+    const back = revive(item, bytes)
     if (back !== item) made ??= Object.entries(record)
     if (made !== undefined) made[i] = [key, back]
   }
   return made === undefined ? value : Object.fromEntries(made)
 }
 
-function reviveList(list: readonly unknown[], beside: BytesIn | undefined): unknown {
+function reviveList(list: readonly unknown[], bytes: typeof toBytes): unknown {
   let made: unknown[] | undefined
   for (const [i, item] of list.entries()) {
-    const back = revive(item, beside)
+    const back = revive(item, bytes)
     if (back !== item) made ??= [...list]
     if (made !== undefined) made[i] = back
   }
   return made ?? list
 }
 
-type Tagged = { readonly $: unknown; readonly n?: unknown; readonly v?: unknown; readonly i?: unknown } & Partial<
-  StoredBytes & StoredError
->
+type Tagged = { readonly $: unknown; readonly n?: unknown; readonly v?: unknown } & Partial<StoredBytes & StoredError>
 
-function untag(value: Tagged, beside: BytesIn | undefined): unknown {
+function untag(value: Tagged, bytes: typeof toBytes): unknown {
   switch (value.$) {
     case 'undefined':
       return undefined
@@ -62,31 +58,26 @@ function untag(value: Tagged, beside: BytesIn | undefined): unknown {
     case 'bigint':
       return BigInt(String(value.v))
     case 'object':
-      return Object.fromEntries(revive(value.v, beside) as [string, unknown][])
+      return Object.fromEntries(revive(value.v, bytes) as [string, unknown][])
     case 'date':
       return new Date(value.v === null ? Number.NaN : Number(value.v))
     case 'map':
-      return new Map(revive(value.v, beside) as [unknown, unknown][])
+      return new Map(revive(value.v, bytes) as [unknown, unknown][])
     case 'set':
-      return new Set(revive(value.v, beside) as unknown[])
+      return new Set(revive(value.v, bytes) as unknown[])
     case 'bytes':
-      return bytesIn(value, beside) ?? unknown(`bytes of the kind ${describeValue(value.n)}`)
+      return bytes(value as StoredBytes) ?? unknown(`bytes of the kind ${describeValue(value.n)}`)
     case 'error':
       return errorFrom({
         ...(value as StoredError),
-        props: revive(value.props, beside) as StoredError['props'],
+        props: revive(value.props, bytes) as StoredError['props'],
       })
     case 'class':
-      return instance(String(value.n), revive(value.v, beside))
+      return instance(String(value.n), revive(value.v, bytes))
     default:
       return unknown(`a value with the tag ${describeValue(value.$)}`)
   }
 }
-
-const bytesIn = (value: Tagged, beside: BytesIn | undefined): ArrayBufferView | ArrayBuffer | undefined =>
-  beside === undefined || value.i === undefined
-    ? toBytes(value as StoredBytes)
-    : bytesOver(String(value.n), beside.take(value.i))
 
 function instance(name: string, data: unknown): unknown {
   const known = classNamed(name)

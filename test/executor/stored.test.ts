@@ -16,6 +16,7 @@ import { storesOf } from '../support/stores.js'
 
 interface All {
   item: string
+  large: Uint8Array
   log: readonly string[]
   outs: readonly string[]
 }
@@ -138,6 +139,29 @@ describe.each(local)('a stored branch elsewhere, in %s', (_name, store) => {
 
     expect([state.outs, world.effects.sort()]).toEqual([OUTS, EFFECTS])
     expect(await rowsOf(there)).toEqual(await rowsOf(here))
+  })
+
+  it('writes large bytes as in this process, which cross beside their text', async () => {
+    const grow = kit.action({
+      reads: ['large'],
+      writes: ['large'],
+      run: ({ state }) => ({ large: new Uint8Array([...state.large, 1]) }),
+    })
+    const map = (executor: Executor | null) =>
+      kit.mapStates({
+        ...{ reads: [], writes: ['large'], executor, action: grow, states: { a: { large: new Uint8Array(5_000) } } },
+        reduce: ({ branches: { a } }) => ({ large: a.state.large }),
+      })
+    const [here, there] = [store.open()(), store.open()()]
+    for (const [persister, executor] of [[here, null] as const, [there, elsewhere(new World()).executor] as const])
+      await createApplication(kit.graph({ actions: { map: map(executor) } }), { ...options, persister }).run()
+
+    const rows = await rowsOf(there)
+    expect(rows).toEqual(await rowsOf(here))
+    expect(JSON.stringify(rows)).toContain('bytes')
+    expect((await there.load({ appId: 'app' }))?.state).toEqual({
+      large: Uint8Array.from({ length: 5_001 }, (_, i) => +(i === 5_000)),
+    })
   })
 
   it('goes on at its last commit, whenever its worker dies; what it did once is done once', async () => {
