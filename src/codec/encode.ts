@@ -95,31 +95,26 @@ function lossy(value: unknown, context: EncodeContext): unknown {
  * ```
  */
 export function decode(text: string): unknown {
-  return decodeWith(text)
-}
-
-/**
- * Decodes a text whose large bytes are beside it. They become parts of the value.
- * @throws {RangeError} for bytes that the text does not name
- * @throws {SyntaxError | SerializationError} as {@link decode} throws them, also for a name without bytes
- */
-export function decodeParcel({ text, bytes }: Parcel): unknown {
-  if (bytes === undefined) return decode(text)
-  const beside = new BytesIn(bytes)
-  const value = decodeWith(text, (stored) => beside.read(stored))
-  beside.assertTaken()
-  return value
-}
-
-function decodeWith(text: string, bytes?: BytesIn['read']): unknown {
   const value: unknown = JSON.parse(text)
   if (!text.includes('"$"')) return value
   try {
-    return revive(value, bytes)
+    return revive(value)
   } catch (cause) {
     if (SerializationError.is(cause)) throw cause
     throw new SyntaxError(`The text does not come from encode: ${messageOf(cause)}`, { cause })
   }
+}
+
+/**
+ * Decodes a text whose large bytes are beside it. They become parts of the value.
+ * @throws {Error} for a text that does not come from {@link encodeParcel}, or comes with other bytes
+ */
+export function decodeParcel({ text, bytes }: Parcel): unknown {
+  if (bytes === undefined) return decode(text)
+  const beside = new BytesIn(bytes)
+  const value = revive(JSON.parse(text), (stored) => beside.read(stored))
+  beside.assertTaken()
+  return value
 }
 
 /** A container that is being looked through, and those around it: a cycle is not plain. */
