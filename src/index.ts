@@ -139,6 +139,7 @@ export type {
   MapResult,
   MapStart,
   ReduceEvent,
+  WorkerPlace,
 } from './lifecycle/map-events.js'
 export type { Due, Pending } from './lifecycle/pending.js'
 export type { LogEvent, ProgressEvent, SpanEnd, SpanStart } from './lifecycle/report-events.js'

@@ -33,6 +33,12 @@ export function describeWorker(id: string): { readonly id: string; readonly host
   return { id, ...(host !== undefined && { host }), ...(process?.pid !== undefined && { pid: process.pid }) }
 }
 
+/** The number of this thread in its process; undefined for the main thread, and on another platform. */
+export function threadNumber(): number | undefined {
+  const { threadId = 0 } = builtin<{ readonly threadId?: number }>('node:worker_threads') ?? {}
+  return threadId === 0 ? undefined : threadId
+}
+
 let digest: ((text: string) => Uint8Array) | undefined
 
 /** The SHA-256 of a text's UTF-8 bytes, computed synchronously. 32 bytes. */

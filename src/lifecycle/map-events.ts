@@ -32,6 +32,18 @@ export interface BranchQueued<At extends string = string> extends ActionFacts<At
   /** Its position in declaration order, from 0. */
   readonly index: number
 }
+/** The worker of a branch. */
+export interface WorkerPlace {
+  /** Another one for each process and thread. */
+  readonly id: string
+  /** The name of the executor. */
+  readonly executor?: string
+  /** The name of its machine. */
+  readonly host?: string
+  readonly pid?: number
+  /** The number of its thread in that process; absent for the main thread. */
+  readonly thread?: number
+}
 /** A branch starts its first step. */
 export interface BranchStart<At extends string = string> extends ActionFacts<At> {
   readonly type: 'branch.start'
@@ -39,6 +51,8 @@ export interface BranchStart<At extends string = string> extends ActionFacts<At>
   readonly key: string
   /** Its position in declaration order, from 0. */
   readonly index: number
+  /** Where it runs, with the name of the executor; absent in the process of its parent. */
+  readonly worker?: WorkerPlace
 }
 /**
  * A branch has settled. Final: later results are ignored. When a map is resumed, it is emitted again for each branch

@@ -232,12 +232,14 @@ class LiveReading {
   }
 
   /** A branch that runs elsewhere, or has not begun. */
-  #elsewhere(node: AppNode, status: BranchStatus, { attempts, origin, journal, reported }: BranchHandle): AppNode {
+  #elsewhere(node: AppNode, status: BranchStatus, branch: BranchHandle): AppNode {
+    const { attempts, origin, journal, reported, worker } = branch
     const { appId, checkpoint } = origin
     const place = { appId, path: node.path, sequenceId: checkpoint.sequenceId + 1, epoch: journal?.epoch ?? 0 }
     return {
       ...node,
       attempt: attempts,
+      ...(worker !== undefined && { worker }),
       ...(reported !== undefined && status === 'running' && { step: { ...place, status, ...reported } }),
       pending: this.pending.filter((one) => one.appId === appId).map(pendingOf),
       due: this.due.filter((one) => one.appId === appId).map(dueOf),

@@ -143,6 +143,7 @@ export class FoldedTree {
       ...(position !== undefined && { position }),
       ...(next !== undefined && { next }),
       attempt: app.attempt,
+      ...(app.worker !== undefined && { worker: app.worker }),
       ...(recovered && { recovered }),
       ...(step !== undefined && { step }),
       ...(error !== undefined && !open && { error: errorOf(error) }),

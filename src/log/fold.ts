@@ -1,4 +1,5 @@
 import type { Payload } from '../read/payload.js'
+import type { WorkerInfo } from '../read/run-summary.js'
 import { AppsOfRun } from './apps-of-run.js'
 import { branchKnown, cancelOf, leakOf, progressOf, stepStart, tookOf, waitOf } from './fold-parts.js'
 import { isOpenApp } from './fold-status.js'
@@ -165,6 +166,7 @@ export class RunFold {
         app.open(time)
         app.attempt = 1
         app.startedAt ??= time
+        app.worker = line['worker'] as WorkerInfo | undefined
         return
       case 'branch.settled':
         return this.#settled(app, line)

@@ -1,5 +1,6 @@
 import type { Mutable } from '../internal/type-tools.js'
 import type { Payload } from '../read/payload.js'
+import type { WorkerInfo } from '../read/run-summary.js'
 import { type BranchStatus, noCounts } from '../read/status.js'
 import type { Leak, StepRecord } from '../read/tree.js'
 import type { WirePath } from '../read/wire-path.js'
@@ -43,6 +44,7 @@ export class FoldedApp {
   map: FoldedMap | undefined
   index: number | undefined
   title: string | undefined
+  worker: WorkerInfo | undefined
   status: OwnStatus = 'open'
   since: number
   startedAt: number | undefined

@@ -22,7 +22,7 @@ export interface EncoderSettings {
 const DROPPED = new Set('type seq time runId incarnation appId path action state update'.split(' '))
 /** Fields that the program names, not its data. */
 const STRUCTURE = new Set(
-  'source sequenceId attempt status durationMs recovered to condition onError level delayMs at key index kinds from since until id total policy delivery by cause count results done failed cancelled sinceMs interceptor where next visit kind concurrency span parent name fraction'.split(
+  'source sequenceId attempt status durationMs recovered to condition onError level delayMs at key index kinds from since until id total policy delivery by cause count results done failed cancelled sinceMs interceptor where next visit kind concurrency worker span parent name fraction'.split(
     ' ',
   ),
 )

@@ -19,6 +19,8 @@ export interface WorkerInfo {
   /** The name of its machine. */
   readonly host?: string
   readonly pid?: number
+  /** The number of its thread in that process; absent for the main thread. */
+  readonly thread?: number
   /** The version of its program. */
   readonly version?: string
   /** End of its lease, by the clock of the store, epoch milliseconds. */

@@ -40,6 +40,10 @@ const path = listOf(record({ map: text, visit: whole(1), key: text }))
 const sent = record({ kind: text, body: anything, from: orNull(text), id: maybe(count) })
 const cancel: Fields = { reason: anything, by: text, cause }
 const hook = oneOf('beforeRun', 'afterRun', 'beforeStep', 'afterStep', 'beforeBranch', 'afterBranch')
+const worker = record({
+  ...{ id: text, executor: maybe(text), host: maybe(text) },
+  ...{ pid: maybe(count), thread: maybe(count) },
+})
 const past: Fields = { attempts: whole(1), tries: count, recovered: flag }
 
 const DOWN = oneBy('type', {
@@ -139,7 +143,7 @@ const EVENT = oneBy('type', {
   },
   'map.end': { ...ofAction, done: count, failed: count, cancelled: count },
   'branch.queued': { ...ofAction, ...branch },
-  'branch.start': { ...ofAction, ...branch },
+  'branch.start': { ...ofAction, ...branch, worker: maybe(worker) },
   'branch.settled': {
     ...ofAction,
     ...branch,
@@ -248,7 +252,7 @@ const belowAnswer = oneIn(
 )
 
 const UP = oneBy('type', {
-  started: {},
+  started: { worker },
   mismatch: { outline: texts },
   facts: { attempts: whole(1), retrying: flag },
   event: { event: EVENT, tracked: flag, skipped },

@@ -3,6 +3,7 @@ import type { LogLevel } from '../action/report.js'
 import { type AnyEvent, type CancelCause, type EventType, OBSERVABLE_TYPES } from '../lifecycle/events.js'
 import type { InterceptedStep, Outcome } from '../lifecycle/interceptor.js'
 import type { LogLine } from '../lifecycle/logger.js'
+import type { WorkerPlace } from '../lifecycle/map-events.js'
 import type { Due, Pending } from '../lifecycle/pending.js'
 import type { StoredMessage } from '../persistence/replay.js'
 import type { WaitsFor } from '../runtime/map/branch-handle.js'
@@ -194,7 +195,7 @@ export interface WaitsData {
 export type BelowAnswer = 'cancelled' | 'settled' | 'unknown' | number | null | { readonly error: unknown }
 
 export type UpFrame =
-  | { readonly type: 'started' }
+  | { readonly type: 'started'; readonly worker: WorkerPlace }
   /** The worker has other code under its name. */
   | { readonly type: 'mismatch'; readonly outline: readonly string[] }
   | { readonly type: 'facts'; readonly attempts: number; readonly retrying: boolean }

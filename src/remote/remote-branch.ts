@@ -6,6 +6,7 @@ import type { Loss } from '../executor/driver.js'
 import type { NamedCode } from '../executor/registry.js'
 import { isThenable, toError } from '../internal/guards.js'
 import type { CancelCause, EventType } from '../lifecycle/events.js'
+import type { WorkerPlace } from '../lifecycle/map-events.js'
 import type { Due, Pending } from '../lifecycle/pending.js'
 import type { BranchResult } from '../parallel/results.js'
 import type { BranchTask } from '../parallel/task.js'
@@ -60,6 +61,7 @@ export class RemoteBranch implements BranchHandle {
   waitsFor: WaitsFor = 'nothing'
   result: BranchResult | undefined
   startedAt: number | undefined
+  worker: WorkerPlace | undefined
   begun = 0
   deadline: Deadline | undefined
   deadlineAt: number | undefined
@@ -229,6 +231,7 @@ export class RemoteBranch implements BranchHandle {
     const { map, key } = this.#setup.parent
     switch (frame.type) {
       case 'started':
+        this.worker = { ...frame.worker, executor: this.#crew.driver.name }
         if (this.startedAt === undefined) map.branchStarted(key) // not at a further delivery
         return
       case 'facts':

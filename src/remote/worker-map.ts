@@ -9,6 +9,7 @@ import type { BranchHost, BranchTiming, WaitsFor } from '../runtime/map/branch-h
 import type { Tracker } from '../tracking/tracker.js'
 import { dataOf, thrown } from './crossing.js'
 import type { HookData, Question, StartFrame, UpFrame } from './frames.js'
+import { describePlace } from './worker-place.js'
 import { idOf } from './worker-system.js'
 
 // Owns: what a branch in a worker uses of the level above it: everything becomes a frame, and answers come later.
@@ -118,7 +119,7 @@ export class WorkerMap implements BranchHost {
   }
 
   branchStarted(): void {
-    this.#send({ type: 'started' })
+    this.#send({ type: 'started', worker: describePlace() })
   }
 
   /** The owner asks the interceptors of the branch itself. */

@@ -36,7 +36,7 @@ const ENDED = encode({
   leaked: [],
   skipped: 0,
 })
-const STARTED = encode({ type: 'started' })
+const STARTED = encode({ type: 'started', worker: { id: 'bench' } })
 
 /** The frames of a worker whose branch adds one and ends. */
 function answer(task: TaskData, owner: TaskOwner): void {

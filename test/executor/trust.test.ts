@@ -168,7 +168,7 @@ const REFUSED: readonly (readonly [what: string, mangle: Mangle, told: string])[
   ],
   ['a key that it removes', replaced('step', { change: { set: {}, removed: ['n', 'ends'] } }), 'removed "ends"'],
   ['messages that nobody sent', replaced('step', { n: 3 }), 'it has seen the message 3 of 0'],
-  ['a beginning twice', before('step', { type: 'started' }), 'it began a second time'],
+  ['a beginning twice', before('step', { type: 'started', worker: { id: 'w' } }), 'it began a second time'],
   ['an end before its last step', before('step', { ...ended, status: 'finished' }), '"first" is next'],
   ['a cancel that nobody asked for', before('step', { ...ended, status: 'cancelled' }), 'nobody cancelled it'],
   [

@@ -4,6 +4,7 @@ import type { CancelAnswer, Delivery, Received } from '../../action/message.js'
 import type { RetryPolicy } from '../../action/retry.js'
 import type { PlanNode } from '../../graph/plan.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
+import type { WorkerPlace } from '../../lifecycle/map-events.js'
 import type { Due, Pending } from '../../lifecycle/pending.js'
 import type { AnyResult, BranchResult } from '../../parallel/results.js'
 import type { SettlePolicy } from '../../parallel/settle.js'
@@ -65,6 +66,8 @@ export interface BranchHandle {
   readonly inside?: LiveApp | undefined
   /** Set by the map: when its first step began, epoch milliseconds. */
   startedAt: number | undefined
+  /** Where it runs, if it runs elsewhere and has begun. */
+  readonly worker?: WorkerPlace | undefined
   /** Set by the map: the same on the monotonic clock; computed from the store after a resume. */
   begun: number
   /** Set by the map: its time limit, or its own grace period. */

@@ -175,9 +175,11 @@ export class BranchStarter {
     return this.#request
   }
 
-  #emit(type: 'branch.queued' | 'branch.start', { origin, task: { key, index } }: BranchHandle): void {
+  #emit(type: 'branch.queued' | 'branch.start', { origin, worker, task: { key, index } }: BranchHandle): void {
     const { step, app } = this.#map
-    emit(origin, { type, source: step.node.name, key, index }, app.checkpoint.sequenceId + 1)
+    const facts = { source: step.node.name, key, index }
+    const fields = worker === undefined || type === 'branch.queued' ? { type, ...facts } : { type, ...facts, worker }
+    emit(origin, fields, app.checkpoint.sequenceId + 1)
   }
 
   /** The first step of the branch starts: its time limit begins. */

@@ -2,7 +2,7 @@ import type { AppNode } from '../../read/tree.js'
 import { actionOf } from './action-of.js'
 import { Mark, nowEachSecond, Status } from './parts.js'
 import { branchName } from './step-rows.js'
-import { duration, isOpen, visible } from './words.js'
+import { duration, isOpen, placeOf, visible } from './words.js'
 
 // Owns: one branch of a map, in a row and in words.
 
@@ -29,7 +29,7 @@ export function BranchRow({
         {branchName(branch)}
       </a>
       <span class="quiet ellipsis">{visible(error?.message ?? reason ?? actionOf(branch) ?? '')}</span>
-      {worker !== undefined && <span class="quiet tiny">{worker.host ?? worker.id}</span>}
+      {worker !== undefined && <span class="quiet tiny">{placeOf(worker)}</span>}
       {branch.attempt > 1 && <span class="quiet tiny">↻{branch.attempt}</span>}
       <span class="ms">{startedAt === undefined || now === undefined ? '' : duration(now - startedAt)}</span>
     </div>

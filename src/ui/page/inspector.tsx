@@ -9,7 +9,7 @@ import { ask, setQuery } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Change, changesOf } from './state-diff.js'
 import { Stream, Told } from './step-events.js'
-import { duration, isOpen, moment, visible } from './words.js'
+import { duration, isOpen, moment, placeOf, visible } from './words.js'
 
 // Owns: all that is known of one step.
 // The tab of a failure opens by itself; a tab that was chosen stays.
@@ -72,11 +72,7 @@ function Facts({ step, node }: { readonly step: StepRecord; readonly node: AppNo
         </span>
       )}
       {once !== undefined && once.length > 0 && <span class="quiet">once: {once.join(', ')}</span>}
-      {node?.worker !== undefined && (
-        <span class="quiet">
-          on {node.worker.host ?? node.worker.executor ?? 'worker'} {node.worker.id}
-        </span>
-      )}
+      {node?.worker !== undefined && <span class="quiet">on {placeOf(node.worker)}</span>}
       {progress !== undefined && isOpen(status) && (
         <span class="progress">
           <progress

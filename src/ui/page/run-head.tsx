@@ -7,7 +7,7 @@ import { href } from './route.js'
 import type { RunId, RunModel } from './run-model.js'
 import { Siblings } from './siblings.js'
 import { branchName } from './step-rows.js'
-import { ago, duration, isOpen, many, moment, short } from './words.js'
+import { ago, duration, isOpen, many, moment, placeOf, short } from './words.js'
 
 // Owns: what stands above a run or a branch: its status, and what can be done with it.
 
@@ -39,11 +39,7 @@ export function Head({
         {ago(began, nowEachSecond())}
       </time>
       {node.attempt > 1 && <span class="quiet">attempt {node.attempt}</span>}
-      {node.worker !== undefined && (
-        <span class="quiet">
-          on {node.worker.host ?? node.worker.executor} {node.worker.id}
-        </span>
-      )}
+      {node.worker !== undefined && <span class="quiet">on {placeOf(node.worker)}</span>}
       {isRoot && summary.heldBy?.host !== undefined && isOpen(node.status) && (
         <span class="quiet">
           by {summary.heldBy.host}

@@ -8,7 +8,7 @@ import { useLoaded } from './loaded.js'
 import { nowEachSecond } from './parts.js'
 import type { RunModel } from './run-model.js'
 import { branchName } from './step-rows.js'
-import { duration, isOpen, many } from './words.js'
+import { duration, isOpen, many, placeOf } from './words.js'
 
 // Owns: when steps and branches ran, as lanes of a time axis.
 // Branches that ran at the same time are in different lanes, and a lane is used again when it is free: as many
@@ -185,7 +185,7 @@ function branchSpan(branch: AppNode, now: number): Span[] {
   const { status, startedAt: from, endedAt, worker } = branch
   const to = endedAt ?? (isOpen(status) ? now : undefined)
   if (from === undefined || to === undefined) return []
-  const where = worker === undefined ? '' : `, on ${worker.host ?? worker.executor ?? ''} ${worker.id}`
+  const where = worker === undefined ? '' : `, on ${placeOf(worker)}`
   const name = branchName(branch)
   return [
     {
