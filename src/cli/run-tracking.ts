@@ -8,6 +8,9 @@ import { placesOf } from './run-source.js'
 
 // Owns: where the events of a run of this process go: to the terminal, to a log, to the tracker of its program.
 
+/** What the keys do while a run is watched. */
+const KEYS = 'Ctrl+C ends the run · twice: stops at once'
+
 export interface RunTracking {
   readonly tracker: Tracker
   /** The folder of the log; undefined without one. */
@@ -25,7 +28,10 @@ export async function openTracking(program: Program, given: Given, io: Io): Prom
   const files = isLogged ? fileTracker({ dir, project }) : undefined
   const view = given.flag('json')
     ? undefined
-    : consoleReporter({ name: program.name, stream: io.stderr, ...(given.flag('plain') && { plain: true }) })
+    : consoleReporter({
+        ...{ name: program.name, stream: io.stderr, keys: KEYS },
+        ...(given.flag('plain') && { plain: true }),
+      })
   const own = program.options?.['tracker'] as Tracker | undefined
   return {
     tracker: combineTrackers(...[view, files, own].filter((one) => one !== undefined)),

@@ -57,6 +57,26 @@ function rig(count: number, options: ReporterOptions = {}, terminal = new Termin
 }
 
 describe('consoleReporter in a terminal', () => {
+  it('ends with the keys of the program, as long as a run is open', async () => {
+    const keys = 'Ctrl+C cancels · again: stops'
+    const { app, clock, terminal, held } = rig(30, { keys }, new Terminal(80, 12))
+    const run = app.run()
+    await flush()
+    await clock.advance(100)
+
+    const open = terminal.lines
+    for (let left = 30; left > 0; left -= 1) {
+      for (const gate of held.values()) gate.resolve('x')
+      await flush()
+    }
+    await run
+
+    expect(open.at(-1)).toBe(keys)
+    expect(open.length).toBeLessThan(12)
+    expect(terminal.lines.join()).not.toContain('Ctrl+C')
+    expect(terminal.lines.at(-1)).toContain('demo finished')
+  })
+
   it('shows the head, finished steps, the map with its counts and eta, branches, failures', async () => {
     const { app, clock, terminal, held, begun, items } = rig(12)
     const run = app.run()

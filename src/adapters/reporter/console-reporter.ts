@@ -5,7 +5,7 @@ import type { AnyEvent } from '../../lifecycle/events.js'
 import type { Tracker } from '../../tracking/tracker.js'
 import { blockOf, failureLines, headOf, mapLine, stepLine } from './layout.js'
 import { LiveBlock } from './live-block.js'
-import { fixed, lineOf, type Piece } from './paint.js'
+import { fixed, lineOf, type Piece, piece } from './paint.js'
 import { plainLine } from './plain-lines.js'
 import type { ReporterStream } from './reporter-stream.js'
 import { type RunView, RunViews } from './run-view.js'
@@ -25,6 +25,8 @@ export interface ReporterOptions {
   readonly plain?: boolean
   /** Default: as `NO_COLOR` and `FORCE_COLOR` say, otherwise in a terminal. */
   readonly color?: boolean
+  /** The last line of the view while runs are open: the keys of the program, such as `Ctrl+C cancels`. Default: none. */
+  readonly keys?: string
   /** Times the frames. Default: the clock of the platform. */
   readonly clock?: Clock
 }
@@ -73,7 +75,7 @@ function colours({ color, stream }: ReporterOptions, env: Env): boolean {
  * ```
  */
 export function consoleReporter(options: ReporterOptions = {}): ConsoleReporter {
-  checkOptions('consoleReporter', options, 'name stream plain color clock')
+  checkOptions('consoleReporter', options, 'name stream plain color keys clock')
   return new Reporter(options)
 }
 
@@ -84,6 +86,7 @@ class Reporter implements ConsoleReporter {
   readonly #block: LiveBlock | undefined
   readonly #coloured: boolean
   readonly #clock: Clock
+  readonly #keys: string | undefined
   readonly #views = new RunViews()
   #timer: unknown
   #dueAt = 0
@@ -97,6 +100,7 @@ class Reporter implements ConsoleReporter {
     this.#runName = name
     this.#stream = stream
     this.#clock = clock
+    this.#keys = options.keys
     this.#coloured = colours({ ...options, stream }, env)
     const others = [process.stdout, process.stderr].filter((one) => one.isTTY)
     this.#block = plain
@@ -160,8 +164,9 @@ class Reporter implements ConsoleReporter {
       return
     }
     this.#block.hold()
-    const rows = Math.max(3, Math.floor(((this.#stream.rows ?? 24) - 1) / Math.max(1, open.length)))
-    const lines = open.flatMap((run) => blockOf(run, this.#runName, now, rows))
+    const keys = this.#keys === undefined ? [] : [[piece(this.#keys, 'dim')]]
+    const rows = Math.max(3, Math.floor(((this.#stream.rows ?? 24) - 1 - keys.length) / Math.max(1, open.length)))
+    const lines = [...open.flatMap((run) => blockOf(run, this.#runName, now, rows)), ...(open.length > 0 ? keys : [])]
     this.#block.draw(lines.map((one) => this.#line(one)))
   }
 
