@@ -140,10 +140,14 @@ export const READING: readonly Command[] = [
     name: 'import burr',
     args: '[DIR]',
     count: [0, 1],
-    summary: 'List what Burr has tracked, and how to see it',
-    text: 'Nothing is copied: --burr DIR reads the files of Burr where they are, default ~/.burr.',
-    options: {},
-    examples: ['import burr ~/.burr'],
+    summary: 'Make logs of what Burr has tracked',
+    text: 'DIR is the folder of Burr, default ~/.burr. Its files stay as they are. Another import writes only runs that have changed; lines that cannot be read are told. --burr DIR of the other commands reads the files of Burr where they are.',
+    options: {
+      dir: { value: 'DIR', help: 'The folder for the logs (default .teasel)' },
+      project: { value: 'NAME', help: 'Only this project of Burr' },
+      'dry-run': { help: 'Only tell what would be written' },
+    },
+    examples: ['import burr --dry-run', 'import burr ~/.burr --dir .teasel --project chat --json'],
     load: async () => (await import('./commands/import-burr.js')).importBurr,
   },
   {

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { resumeOrCreate } from 'teasel'
 import { fileReader } from 'teasel/tracking/file'
 import { createUiHandler, projectsIn } from 'teasel/ui'
@@ -198,24 +197,5 @@ describe('teasel test-case', () => {
     [['test-case'], 2, 'needs RUN'],
   ])('refuses %j', async (argv, code, text) => {
     expect(await call(argv, { env })).toMatchObject({ code, out: '', err: expect.stringContaining(text) })
-  })
-})
-
-describe('teasel import burr', () => {
-  const samples = fileURLToPath(new URL('../tracking/burr', import.meta.url))
-
-  it('lists the projects of Burr, and how to see them', async () => {
-    const { code, out, err } = await call(['import', 'burr', samples])
-
-    expect([code, out]).toEqual([0, expect.stringMatching(/chat +6/)])
-    expect(err).toContain(`teasel ui --burr ${samples}`)
-    expect((await callJson(['runs', 'ls', '--burr', samples, '--project', 'chat'])).length).toBe(6)
-  })
-
-  it('refuses a folder without runs', async () => {
-    expect(await call(['import', 'burr', folder.path])).toMatchObject({
-      code: 1,
-      err: expect.stringContaining('no runs of Burr'),
-    })
   })
 })

@@ -66,6 +66,15 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../tracking/unreadable › is a LogError with the place, the reason and a remedy: dir is a file',
     ],
   },
+  'adapters/file/burr-import.ts': {
+    H1: ['../cli/import-burr › H1 leaves a log that a tracker has written'],
+    H2: ['../cli/import-burr › H2 writes nothing again'],
+    H3: ['../cli/import-burr › H3 tells of each file that cannot be read'],
+  },
+  'adapters/file/burr-lines.ts': {
+    K1: ['../cli/import-burr › H2 writes nothing again'],
+    K2: ['../cli/import-burr › K2 keeps the order of steps whose clock went back'],
+  },
   'adapters/file/burr-log.ts': {
     G1: [
       '../tracking/burr-reader › have their inputs, times and chunks; a step that began again replaces the earlier one',

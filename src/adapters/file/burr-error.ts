@@ -1,10 +1,8 @@
-import { type ErrorData, errorData } from '../../read/error-data.js'
-
 /** The line of an error in a traceback of Python: `ValueError: too much`. */
 const NAMED = /^([\p{L}_][\p{L}\p{N}_.]*)(?:: ([\s\S]*))?$/u
 
 /** The error of a traceback of Python, which is its `stack`. */
-export function errorOfTraceback(traceback: string): ErrorData {
+export function errorOfTraceback(traceback: string): Error {
   const lines = traceback.trimEnd().split('\n')
   // The lines of its frames are indented, those of a long message need not be: the error begins behind the last frame.
   const frame = lines.findLastIndex((line) => line.startsWith('  File "'))
@@ -14,5 +12,5 @@ export function errorOfTraceback(traceback: string): ErrorData {
   const error = new Error(message)
   error.name = name
   error.stack = traceback
-  return errorData(error)
+  return error
 }

@@ -1,4 +1,4 @@
-import type { ErrorData } from '../../read/error-data.js'
+import { type ErrorData, errorData } from '../../read/error-data.js'
 import { type Payload, payloadOf } from '../../read/payload.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import { type BranchStatus, isOpen, type RunStatus, type StepStatus } from '../../read/status.js'
@@ -45,7 +45,7 @@ export function idsBelow(root: BurrApp, appOf: (id: string) => BurrApp | undefin
 }
 
 /** The action of a step, and how often its application had come to it. */
-function stepAt({ log }: BurrApp, sequenceId: number | undefined): [action: string, visit: number] {
+export function stepAt({ log }: BurrApp, sequenceId: number | undefined): [action: string, visit: number] {
   const step = log.steps.find((one) => one.sequenceId === sequenceId)
   if (step === undefined) return ['unknown', 1]
   const visits = log.steps.filter((one) => one.action === step.action && one.sequenceId <= step.sequenceId)
@@ -79,7 +79,7 @@ export function stepRecordOf(node: BurrNode, step: BurrStep): StepRecord {
     ...(endedAt !== undefined && { endedAt }),
     ...(startedAt !== undefined && endedAt !== undefined && { durationMs: Math.max(0, endedAt - startedAt) }),
     ...(inputs !== undefined && { inputs: payloadOf(inputs) }),
-    ...(exception !== undefined && { error: errorOfTraceback(exception) }),
+    ...(exception !== undefined && { error: errorData(errorOfTraceback(exception)) }),
     ...(stream !== undefined && {
       chunks: { count: stream.count, firstAt: firstItemAt ?? stream.lastAt, lastAt: stream.lastAt },
     }),
@@ -145,7 +145,7 @@ function factsOf({ app, status }: BurrNode): Facts {
     ...(last?.endedAt !== undefined && { endedAt: last.endedAt }),
     ...(position !== undefined && { position }),
     ...(next !== undefined && { next }),
-    ...(last?.exception !== undefined && { error: errorOfTraceback(last.exception) }),
+    ...(last?.exception !== undefined && { error: errorData(errorOfTraceback(last.exception)) }),
   }
 }
 
