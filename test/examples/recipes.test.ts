@@ -1,3 +1,5 @@
+import type { UIMessage } from 'ai'
+import { createApplication } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
 import { advance, decide } from '../../examples/18-approvals.js'
@@ -5,6 +7,7 @@ import { quotesFor } from '../../examples/19-budget.js'
 import { askTools } from '../../examples/20-stuck-tools.js'
 import { showQuote } from '../../examples/21-react.js'
 import { inspected } from '../../examples/22-inspector.js'
+import { raced, raceGraph, sayingModel } from '../../examples/28-model-race.js'
 import { addresses } from '../../examples/addresses.js'
 
 describe('approvals', () => {
@@ -81,5 +84,42 @@ describe('the inspector', () => {
     const named = new Set(lines.map((line) => line.slice(0, line.indexOf(':'))))
     expect([...named].toSorted()).toEqual(['1790', '1862', '1946', 'app', 'compare', 'reduce'])
     expect(lines.at(-1)).toContain('"longest":27709')
+  })
+})
+
+describe('a race of two models of the AI SDK', () => {
+  it('shows both texts in one message, keeps the first whole one, and cancels the other', async () => {
+    const models = { slow: sayingModel('never said', 500), quick: sayingModel('Teasels comb.', 1) }
+    let last: UIMessage | undefined
+
+    const state = await raced(models, (message) => {
+      last = message
+    })
+
+    expect(state).toMatchObject({ from: 'quick', answer: 'Teasels comb.' })
+    expect(last?.parts).toEqual(
+      expect.arrayContaining([
+        { type: 'text', text: 'Teasels comb.', state: 'done' },
+        expect.objectContaining({
+          type: 'data-branch',
+          data: expect.objectContaining({ key: 'slow', status: 'cancelled' }),
+        }),
+        expect.objectContaining({
+          type: 'data-branch',
+          data: expect.objectContaining({ key: 'quick', status: 'done' }),
+        }),
+      ]),
+    )
+  })
+
+  it('takes no half a text of a model that was cancelled for an answer', async () => {
+    const app = createApplication(raceGraph({ slow: sayingModel('one two three', 100) }), {
+      entrypoint: 'race',
+      state: { question: 'Why?' },
+    })
+    app.on('chunk', () => void app.cancel({ path: 'race/slow' }))
+
+    await expect(app.run()).rejects.toThrow('race')
+    expect('answer' in app.state).toBe(false)
   })
 })

@@ -24,6 +24,7 @@ import { drawn, graphOf } from '../../examples/23-from-json.js'
 import { graph as ownExecutor } from '../../examples/24-own-executor.js'
 import { graph as cores } from '../../examples/25-cores.js'
 import { graph as killed } from '../../examples/26-killed.js'
+import { raceGraph } from '../../examples/28-model-race.js'
 import { graph as refunds } from '../../examples/backend/refunds.js'
 import { graph as cluster } from '../../examples/cluster/survey.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
@@ -76,6 +77,7 @@ export const pictures: Readonly<Record<string, string>> = {
   'examples/25-cores.ts': toMermaid(cores.runnable({ entrypoint: 'compareAll' }), wide),
   'examples/26-killed.ts': toMermaid(killed.runnable({ entrypoint: 'race' }), wide),
   'examples/27-cluster.ts': toMermaid(cluster.runnable({ entrypoint: 'survey' }), wide),
+  'examples/28-model-race.ts': toMermaid(raceGraph({}).runnable({ entrypoint: 'race' }), wide),
 }
 
 const FENCE = /^(\/\/ )?```mermaid\n[\s\S]*?^(?:\/\/ )?```$/m
