@@ -26,6 +26,16 @@ function graphOfRun({ graphs }: OpenProject, run: RunSummary, command: string): 
   throw new UiError('not-live', `This server has not the code of the run "${run.runId}".`, { hint: `Run: ${command}` })
 }
 
+/** The command that forks as the request asks, in a process that has the code. */
+function forkCommand(request: ForkRequest): string {
+  const { patch, newId } = request
+  const more = [
+    ...(isPlainObject(patch) && Object.keys(patch).length > 0 ? ['--patch', inShell(JSON.stringify(patch))] : []),
+    ...(newId === undefined ? [] : ['--id', inShell(newId)]),
+  ]
+  return ['teasel fork', stepOf(request), ...more, '--run APP.ts'].join(' ')
+}
+
 const inShell = (text: string): string => (/^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
 /** A step in a command: `run@7`. */
@@ -39,7 +49,7 @@ export async function forkRun(project: OpenProject, request: ForkRequest): Promi
     throw new UiError('not-live', 'A branch is forked by the program that has its graph.', {
       hint: `Run: resumeOrCreate(graph, { appId, persister, entrypoint, forkFrom: { appId: "${node.appId}", sequenceId: ${at} } })`,
     })
-  const graphs = graphOfRun(project, run, `teasel fork ${stepOf(request)} --run APP.ts`)
+  const graphs = graphOfRun(project, run, forkCommand(request))
   const patch = patchOf(request)
   await findStep(project, request)
   if ((await persister.driver.find({ partitionKey, rootId: newId })) !== undefined)

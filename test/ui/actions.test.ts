@@ -373,6 +373,9 @@ describe('an action', () => {
       code: 'not-live',
       hint: 'Run: teasel fork f@-1 --run APP.ts',
     })
+    await expect(failing.fork({ runId: 'f', at: -1, patch: { n: "it's 7" }, newId: 'g' })).rejects.toMatchObject({
+      hint: `Run: teasel fork f@-1 --patch '{"n":"it'\\''s 7"}' --id g --run APP.ts`,
+    })
   })
 })
 
