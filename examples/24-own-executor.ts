@@ -24,6 +24,7 @@ import { createExecutor, createTaskRunner, type Executor, type TaskData, type Ta
 export function nearby(slots = 8): Executor {
   const owners = new Map<string, TaskOwner>()
   const queue: TaskData[] = []
+  const early = new Map<string, string[]>() // what is sent to a queued task, for instance its cancel
   const busy = new Set<string>()
   let open = true
   const soon = (work: () => void) => void setImmediate(work) // what crosses a border arrives later
@@ -32,6 +33,8 @@ export function nearby(slots = 8): Executor {
     for (const task of queue.splice(0, slots - busy.size)) {
       busy.add(task.id)
       runner.run(task)
+      for (const text of early.get(task.id) ?? []) runner.receive(task.id, text)
+      early.delete(task.id)
     }
   }
   const free = (id: string) => void (busy.delete(id) && soon(fill))
@@ -42,13 +45,16 @@ export function nearby(slots = 8): Executor {
       const { id } = task
       owners.set(id, owner)
       if (open) queue.push(task)
+      early.set(id, [])
       soon(open ? fill : () => owner.lost({ why: 'The executor is closed.', again: false }))
       return {
-        send: (text) => soon(() => runner.receive(id, text)),
+        send: (text) => soon(() => void (early.get(id)?.push(text) ?? runner.receive(id, text))),
         pause: () => free(id), // it waits for a message: another task may run
         resume: async () => void busy.add(id),
         release: () => {
           owners.delete(id)
+          early.delete(id)
+          if (queue.includes(task)) queue.splice(queue.indexOf(task), 1)
           runner.stop(id)
           free(id)
         },
