@@ -232,20 +232,21 @@ describe('events of Burr', () => {
     const stream = { type: 'log', source: 'write', sequenceId: 1, level: 'debug' }
     const named = (type: string) => own.filter((event) => event.type === type).map(({ seq: _, ...event }) => event)
     expect(own.map(({ type }) => type).join(' ')).toBe(
-      'step.start span.start span.start span.end step.end step.start step.end step.start log log log step.end',
+      'step.start span.start span.start span.end span.end step.end step.start step.end step.start log log log step.end',
     )
     expect(named('span.start')).toEqual([
       { type: 'span.start', time: at(1), ...span, name: 'ask' },
-      // It never ended.
-      {
-        ...{ type: 'span.start', time: at(1) + 500, ...first, span: '0:0.0', name: 'parse', parent: '0:0' },
-        attributes: { lang: null },
-      },
+      { type: 'span.start', time: at(1) + 500, ...first, span: '0:0.0', name: 'parse', parent: '0:0' },
     ])
     expect(named('span.end')).toEqual([
       {
         ...{ type: 'span.end', time: at(2), ...span, status: 'done', durationMs: 1000 },
         attributes: { model: 'm1', usage: { tokens: 7 } },
+      },
+      // Its end was never written.
+      {
+        ...{ type: 'span.end', time: at(3), ...first, span: '0:0.0', status: 'cut', durationMs: 1500 },
+        attributes: { lang: null },
       },
     ])
     expect(named('step.end')).toMatchObject([

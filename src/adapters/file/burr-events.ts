@@ -119,6 +119,9 @@ class LineDrafts {
       typeof exception === 'string'
         ? { status: 'failed', error: errorOfTraceback(exception) }
         : { status: 'done', recovered: false, ...(isRecord(state) && { state: payloadOf(ownKeys(state)) }) }
+    for (const [span, section] of this.#spans)
+      if (section.end === undefined && section.start.fields['sequenceId'] === sequenceId)
+        this.#close(section, this.#draft('span.end', time, sequenceId, { span, status: 'cut', attributes: {} }))
     const end = this.#draft('step.end', time, sequenceId, { source: action, attempt: 1, ...ended })
     if (step !== undefined) this.#close(step, end)
   }
