@@ -11,6 +11,10 @@ export class Listeners {
   /** Called when a listener was added or removed. */
   changed: (() => void) | undefined
 
+  get isEmpty(): boolean {
+    return this.#count === 0
+  }
+
   /** True when there is a listener for events of a type. */
   isObserved(type: EventType): boolean {
     if (this.#count === 0) return false

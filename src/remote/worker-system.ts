@@ -4,6 +4,7 @@ import type { LogLevel } from '../action/report.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Logger, LogLine } from '../lifecycle/logger.js'
 import { branchIdOf } from '../parallel/branch-id.js'
+import type { EventSource } from '../runtime/event-source.js'
 import type { ParentApp } from '../runtime/parent.js'
 import { AppSystem, type SystemSettings } from '../runtime/system.js'
 import type { Tracker } from '../tracking/tracker.js'
@@ -60,9 +61,9 @@ export class WorkerSystem extends AppSystem {
     return skipped
   }
 
-  override dispatch(event: AnyEvent, record: (() => void) | undefined, tracker?: Tracker): void {
+  override dispatch(event: AnyEvent, source: EventSource, tracker: Tracker | undefined): void {
     this.#emitted(event, tracker)
-    super.dispatch(event, record) // trackers of maps here, and readers of applications that its actions make
+    super.dispatch(event, source, tracker) // trackers of maps here, and readers of applications that its actions make
   }
 }
 

@@ -1,4 +1,4 @@
-import { nameOf, observe } from '../internal/guards.js'
+import { isThenable, nameOf } from '../internal/guards.js'
 import type { ActionFacts } from '../lifecycle/event-facts.js'
 import type { AnyEvent, EventType } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
@@ -62,7 +62,7 @@ function number(system: EventSystem, facts: Unfinished): void {
 
 /** @param own whether the event is from the source itself, not from deeper */
 function handOver(source: EventSource, event: AnyEvent, tracker: Tracker | undefined, own: boolean): void {
-  source.system.dispatch(event, tracker && (() => record(source, tracker, event)), tracker)
+  source.system.dispatch(event, source, tracker)
   if (source.watched) notifyWatchers(source, event, own)
 }
 
@@ -75,14 +75,21 @@ function notifyWatchers(source: EventSource, event: AnyEvent, from: boolean): vo
   }
 }
 
-/** A failing tracker does not fail the run. Its fault is no event once the root has ended, or while one is recorded. */
-function record({ root }: EventSource, tracker: Tracker, event: AnyEvent): void {
-  const { run } = root
-  const fault = (error: unknown): void => {
-    const emits = run?.running === true && event.type !== 'fault'
-    reportFault(root, `tracker ${nameOf(tracker)}`.trimEnd(), error, emits)
+/** Hands an event to its tracker. One that fails does not fail the run. */
+export function record(source: EventSource, tracker: Tracker, event: AnyEvent): void {
+  try {
+    const answer: unknown = tracker.track(event)
+    if (answer !== undefined && isThenable(answer))
+      answer.then(undefined, (error) => reportTracker(source, tracker, event, error))
+  } catch (error) {
+    reportTracker(source, tracker, event, error)
   }
-  observe((one: AnyEvent) => tracker.track(one), event, fault)
+}
+
+/** The fault of a tracker is no event once the root has ended, or while such an event is recorded. */
+function reportTracker({ root }: EventSource, tracker: Tracker, event: AnyEvent, error: unknown): void {
+  const emits = root.run?.running === true && event.type !== 'fault'
+  reportFault(root, `tracker ${nameOf(tracker)}`.trimEnd(), error, emits)
 }
 
 /**

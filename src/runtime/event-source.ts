@@ -21,8 +21,8 @@ export interface EventSystem {
   /** Counts events that are not observed. @param count default 1 */
   skip(count?: number): void
   nextSeq(): number
-  /** Delivers an event. @param record hands it to the tracker; called before the listeners */
-  dispatch(event: AnyEvent, record: (() => void) | undefined, tracker: Tracker | undefined): void
+  /** Delivers an event. @param tracker gets it before the listeners */
+  dispatch(event: AnyEvent, source: EventSource, tracker: Tracker | undefined): void
 }
 
 /** The origin of events: an application, or a branch that has not started or runs elsewhere. */

@@ -9,8 +9,9 @@ import { Listeners } from '../lifecycle/listeners.js'
 import { consoleLogger, type Logger, type SafeLogger, safeLogger } from '../lifecycle/logger.js'
 import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
-import type { TrackedRun } from '../tracking/tracker.js'
+import type { TrackedRun, Tracker } from '../tracking/tracker.js'
 import { Attendance } from './cancel/deadline.js'
+import { record } from './emit.js'
 import type { Carried, EventSource, EventSystem } from './event-source.js'
 import { defaultPlace } from './map/branch-maker.js'
 import type { ReportedAttempt } from './step/report.js'
@@ -68,6 +69,9 @@ const DEFAULT_GRACE_MS = 5000
 const JUMP_MS = 1000
 const NO_INTERCEPTORS: readonly Interceptor[] = []
 
+/** An event that waits for those before it. */
+type Delivery = readonly [event: AnyEvent, source: EventSource, tracker: Tracker | undefined]
+
 /** The root application, as a lost store cancels it. */
 interface RootApp {
   cancel(reason: unknown, cause: CancelCause, by: string): unknown
@@ -113,7 +117,7 @@ export class AppSystem {
   #recent = 0
   /** How far the wall clock was last ahead of the monotonic one, milliseconds. */
   #ahead: number | undefined
-  readonly #later: (readonly [AnyEvent, (() => void) | undefined])[] = []
+  readonly #later: Delivery[] = []
 
   constructor(settings: SystemSettings = {}) {
     this.logger = loggerOf(settings)
@@ -176,20 +180,21 @@ export class AppSystem {
     return this.#seq++
   }
 
-  /** Delivers an event (H2). @param record hands it to a tracker; called before the listeners */
-  dispatch(event: AnyEvent, record: (() => void) | undefined): void {
-    if (this.#delivering) return void this.#later.push([event, record])
+  /** Delivers an event (H2). @param tracker gets it before the listeners */
+  dispatch(event: AnyEvent, source: EventSource, tracker: Tracker | undefined): void {
+    if (this.#delivering) return void this.#later.push([event, source, tracker])
     this.#delivering = true
     try {
-      this.#deliver(event, record)
-      for (let next = this.#later.shift(); next !== undefined; next = this.#later.shift()) this.#deliver(...next)
+      this.#deliver(event, source, tracker)
+      while (this.#later.length > 0) this.#deliver(...(this.#later.shift() as Delivery))
     } finally {
       this.#delivering = false
     }
   }
 
-  #deliver(event: AnyEvent, record: (() => void) | undefined): void {
-    record?.()
+  #deliver(event: AnyEvent, source: EventSource, tracker: Tracker | undefined): void {
+    if (tracker !== undefined) record(source, tracker, event)
+    if (this.#emit === undefined && this.listeners.isEmpty) return
     const fault = (error: unknown): void => this.logger.error(`A listener of "${event.type}" threw.`, error)
     if (this.#emit !== undefined) observe(this.#emit, event, fault)
     this.listeners.dispatch(event, fault)
