@@ -11,11 +11,9 @@ export function stepStart(app: FoldedApp, line: EventLine): void {
   app.waits = []
   app.next = action
   app.since = time
-  app.step = {
-    ...{ appId, path, action, sequenceId, epoch, status: 'running', startedAt: time },
-    attempt: line['attempt'] as number,
-    ...(line['inputs'] !== undefined && { inputs: line['inputs'] as Payload }),
-  }
+  const attempt = line['attempt'] as number
+  app.step = { appId, path, action, sequenceId, epoch, status: 'running', startedAt: time, attempt }
+  if (line['inputs'] !== undefined) app.step.inputs = line['inputs'] as Payload
 }
 
 export function branchKnown(app: FoldedApp, line: EventLine): void {

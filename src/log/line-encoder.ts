@@ -19,13 +19,15 @@ export interface EncoderSettings {
 }
 
 /** Fields that the line has in another form, or that follow from its application. */
-const DROPPED = new Set('type seq time runId incarnation appId path action state update'.split(' '))
+const DROPPED = 'type seq time runId incarnation appId path action state update'
 /** Fields that the program names, not its data. */
-const STRUCTURE = new Set(
-  'source sequenceId attempt status durationMs recovered to condition onError level delayMs at key index kinds from since until id total policy delivery by cause count results done failed cancelled sinceMs interceptor where next visit kind concurrency worker span parent name fraction'.split(
-    ' ',
-  ),
-)
+const STRUCTURE =
+  'source sequenceId attempt status durationMs recovered to condition onError level delayMs at key index kinds from since until id total policy delivery by cause count results done failed cancelled sinceMs interceptor where next visit kind concurrency worker span parent name fraction'
+/** How a field is written; any other one is data. */
+const FORMS: ReadonlyMap<string, 'dropped' | 'structure'> = new Map([
+  ...DROPPED.split(' ').map((name) => [name, 'dropped'] as const),
+  ...STRUCTURE.split(' ').map((name) => [name, 'structure'] as const),
+])
 /** Of a result, what its line does not have beside it. */
 const OF_RESULT = ['inputs', 'attempts', 'startedAt', 'endedAt', 'recovered', 'error', 'reason', 'by'] as const
 
@@ -35,6 +37,12 @@ interface TrackedApp {
 }
 
 type Fields = Record<string, unknown>
+
+/** A line, and its member that is JSON already. */
+export interface EncodedLine {
+  readonly line: EventLine
+  readonly state: StatePart | undefined
+}
 
 export class LineEncoder {
   readonly #settings: EncoderSettings
@@ -61,14 +69,10 @@ export class LineEncoder {
   }
 
   /** The state of the root before its first event, for the head. */
-  first(
-    run: Pick<TrackedRun, 'appId'>,
-    state: State,
-  ): { readonly state: Payload; written(bytes: number): void } | undefined {
+  first({ appId }: Pick<TrackedRun, 'appId'>, state: State): StatePart {
     const states = new StateLines()
-    this.#apps.set(run.appId, { number: this.#count++, states })
-    const part = states.add(state, 0, this.#prepare())
-    return 'state' in part ? { state: part.state, written: (bytes) => states.written(part, bytes) } : undefined
+    this.#apps.set(appId, { number: this.#count++, states })
+    return states.add(state, 0, this.#prepare())
   }
 
   /** A value as it may be written. */
@@ -88,29 +92,34 @@ export class LineEncoder {
    * @param seq its number in its log
    * @param at offset of the line in bytes
    */
-  line(event: AnyEvent, seq: number, at: number): { readonly line: EventLine; written(bytes: number): void } {
-    const { app } = this.numberOf(event)
-    const line: Fields = { type: event.type, seq, time: event.time, app }
-    const part = this.#fields(event, line, seq, at)
-    const states = this.#apps.get(event.appId)?.states
-    return { line: line as unknown as EventLine, written: (bytes) => part && states?.written(part, bytes) }
+  line(event: AnyEvent, seq: number, at: number): EncodedLine {
+    const known = this.#apps.get(event.appId)
+    const line: Fields = { type: event.type, seq, time: event.time, app: known?.number }
+    const state = this.#fields(event, line, seq, at, known?.states)
+    return { line: line as unknown as EventLine, state }
   }
 
-  #fields(event: AnyEvent, line: Fields, seq: number, at: number): StatePart | undefined {
+  #fields(
+    event: AnyEvent,
+    line: Fields,
+    seq: number,
+    at: number,
+    states: StateLines | undefined,
+  ): StatePart | undefined {
     for (const name in event) {
       const value: unknown = event[name as keyof AnyEvent]
-      if (value === undefined || DROPPED.has(name)) continue
-      if (name === 'error') line['error'] = this.#error(value, seq, 'error')
+      const form = FORMS.get(name)
+      if (value === undefined || form === 'dropped') continue
+      if (form === 'structure') line[name] = typeof value === 'object' ? plainForReaders(value) : value
+      else if (name === 'error') line['error'] = this.#error(value, seq, 'error')
       else if (name === 'result') line['result'] = this.#result(value as Fields, seq)
       else if (name === 'message' && isObject(value)) line['message'] = this.#message(value)
-      else if (STRUCTURE.has(name)) line[name] = typeof value === 'object' ? plainForReaders(value) : value
       else line[name] = this.payload(value, name)
     }
     if (event.type === 'branch.settled') return void this.#firstState(event, line)
     if (event.type !== 'step.end' || event.status !== 'done') return undefined
     line['update'] = Object.keys(event.update)
-    const part = this.#apps.get(event.appId)?.states.add(event.state, at, this.#prepare())
-    return part && Object.assign(line, part)
+    return states?.add(event.state, at, this.#prepare())
   }
 
   /** The state of a branch that has committed nothing stands in no other line. */

@@ -1,15 +1,18 @@
 import { plainForReaders } from '../codec/encode.js'
 import { holdState } from '../codec/held.js'
 import { diff, isPatchAsIs } from '../persistence/patch.js'
+import { shareTexts, takeText } from '../persistence/shared-text.js'
 import type { Payload } from '../read/payload.js'
 import type { State } from '../state/freeze.js'
 
-/** The part of a line that has a state: the whole one, or the change since the line before; null for none. */
-export type StatePart = { readonly state: Payload } | { readonly patch: Payload; readonly base: number }
+/** A member of a line, as JSON: the whole state, or the change since the line before; `null` for none. */
+export type StatePart =
+  | { readonly name: 'state'; readonly json: string }
+  | { readonly name: 'patch'; readonly json: string; readonly base: number }
 
 /**
  * The states of one application in one part of a log: the first one whole, then changes, and whole again when the
- * changes since outweigh it.
+ * changes since outweigh it. Where the store of the application has encoded the same, its text is used.
  */
 export class StateLines {
   /** Whether no state was written. */
@@ -19,43 +22,52 @@ export class StateLines {
   #whole = 0
   #changes = 0
 
+  constructor() {
+    shareTexts()
+  }
+
   /**
    * @param at offset of its line in bytes
    * @param prepare what of an encoded state may be written
    */
   add(state: State, at: number, prepare: ((state: Payload) => Payload) | undefined): StatePart {
     this.isEmpty = false
+    if (prepare !== undefined) return this.#prepared(prepare(plainForReaders(state) as Payload), at)
     const before = this.#held
-    const mayPatch = before !== undefined && this.#changes <= this.#whole
-    if (prepare !== undefined) return this.#prepared(prepare(plainForReaders(state) as Payload), at, mayPatch)
     const held = holdState(before ?? {}, state, !Object.isFrozen(state))
     this.#held = held
-    if (!mayPatch) return this.#wholly(plainForReaders(held) as Payload, at)
+    const stored = takeText(held)
+    if (stored !== undefined && before !== undefined && stored.before === before) return this.#change(stored.json)
+    // The store has the same rule, and begins anew at another step: a whole state of it is taken if it makes no long log.
+    const isDue = before === undefined || this.#changes * 2 >= this.#whole
+    if (stored !== undefined && stored.before === undefined && isDue) return this.#wholly(stored.json, at)
+    if (before === undefined || this.#changes > this.#whole) return this.#wholly(jsonOf(plainForReaders(held)), at)
     const patch = diff(before, held) ?? null
-    const asIs = patch === null || isPatchAsIs(patch)
-    return { patch: (asIs ? patch : plainForReaders(patch)) as Payload, base: this.#base }
+    return this.#change(jsonOf(patch === null || isPatchAsIs(patch) ? patch : plainForReaders(patch)))
   }
 
   /** The state is compared in the form of the codec, in which a record with the key "$" cannot be patched. */
-  #prepared(state: Payload, at: number, mayPatch: boolean): StatePart {
+  #prepared(state: Payload, at: number): StatePart {
     const before = this.#held
     const isRecord = typeof state === 'object' && state !== null && !Array.isArray(state) && !('$' in state)
-    const fits = isRecord && !JSON.stringify(state).includes('"$":"object"')
+    const json = jsonOf(state)
+    const fits = isRecord && !json.includes('"$":"object"')
     this.#held = fits ? (state as State) : undefined
-    if (!fits || !mayPatch) return this.#wholly(state, at)
-    return { patch: (diff(before, state) ?? null) as Payload, base: this.#base }
+    if (!fits || before === undefined || this.#changes > this.#whole) return this.#wholly(json, at)
+    return this.#change(jsonOf(diff(before, state) ?? null))
   }
 
-  #wholly(state: Payload, at: number): StatePart {
+  #wholly(json: string, at: number): StatePart {
     this.#base = at
     this.#changes = 0
-    this.#whole = 0
-    return { state }
+    this.#whole = json.length
+    return { name: 'state', json }
   }
 
-  /** Called with the size of the line that has the part. */
-  written(part: StatePart, bytes: number): void {
-    if ('state' in part) this.#whole = bytes
-    else this.#changes += bytes
+  #change(json: string): StatePart {
+    this.#changes += json.length
+    return { name: 'patch', json, base: this.#base }
   }
 }
+
+const jsonOf = (value: unknown): string => JSON.stringify(value)

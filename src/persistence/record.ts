@@ -4,6 +4,7 @@ import type { CancelCause } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 import { encodeAgainstParent, type ParentState } from './parent-state.js'
 import { diff, isPatchAsIs, type Patch } from './patch.js'
+import { keepText } from './shared-text.js'
 import type { RetryNote, StartedNote, WaitingNote } from './wait-note.js'
 
 // The content of rows. A step is one row: a patch, or the whole state when the patches since the last full row outweigh
@@ -167,10 +168,12 @@ export function fullData(state: State, facts: FullFacts, of: AppFacts, loose = f
     y: edgeForm(facts.ran),
     j: flagForm(facts.ran?.onError),
     u: encoded && [encoded.at.appId, encoded.at.sequenceId, encoded.at.epoch],
-    s: encoded === undefined ? plainOf(state, '') : undefined,
   }
-  const data = encoded === undefined ? JSON.stringify(form) : joined(form, 's', encoded.json)
-  return { data, held: encoded?.held ?? holdState({}, state, loose) }
+  if (encoded !== undefined) return { data: joined(form, 's', encoded.json), held: encoded.held }
+  const json = encode(state)
+  const held = holdState({}, state, loose)
+  keepText(held, undefined, json)
+  return { data: joined(form, 's', json), held }
 }
 
 /**
@@ -198,16 +201,16 @@ export function patchData(
     i: attemptsForm(facts.ran?.attempt),
     y: edgeForm(facts.ran),
     j: flagForm(facts.ran?.onError),
-    p: changeOf(before, held, after),
   }
-  return { data: JSON.stringify(form), held }
+  const json = changeOf(before, held, after)
+  keepText(held, before, json)
+  return { data: joined(form, 'p', json), held }
 }
 
-function changeOf(before: State, held: State, after: State): unknown {
+function changeOf(before: State, held: State, after: State): string {
   try {
-    const patch = diff(before, held)
-    if (patch === undefined) return null
-    return isPatchAsIs(patch) ? patch : plainOf(patch, '')
+    const patch = diff(before, held) ?? null
+    return patch === null || isPatchAsIs(patch) ? JSON.stringify(patch) : encode(patch)
   } catch (error) {
     encode(after) // throws with the path in the state, not in the patch
     throw error

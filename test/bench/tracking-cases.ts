@@ -1,6 +1,6 @@
 import type { Case, Measured } from './case.js'
 import { median, type Round, ratios, rounds } from './measure.js'
-import { chunked, listing, longRun, savedSteps, tracked } from './tracking-subjects.js'
+import { chunks, listing, longRun, savedSteps, tracked } from './tracking-subjects.js'
 
 const against = (subject: () => unknown, baseline: () => unknown) => async (): Promise<Measured> => {
   const all = await rounds(7, subject, baseline)
@@ -23,6 +23,17 @@ async function timed(
   const all: Round[] = []
   for (let i = 0; i < many; i++) all.push({ baseline: await time(baseline), subject: await time(subject) })
   return { samples: ratios(all), baseline: median(all.map((round) => round.baseline)) }
+}
+
+async function streaming(): Promise<Measured> {
+  const { pour, warmUp, dispose } = await chunks()
+  await warmUp(400)
+  const measured = await against(
+    () => pour(2_000, true),
+    () => pour(2_000, false),
+  )()
+  await dispose()
+  return measured
 }
 
 async function growing(): Promise<Measured> {
@@ -49,10 +60,7 @@ export const trackingCases: readonly Case[] = [
     name: 'track.chunks',
     unit: '× untracked',
     target: 1.2,
-    run: against(
-      () => chunked(1_000, true),
-      () => chunked(1_000, false),
-    ),
+    run: streaming,
   },
   {
     name: 'list.10k',

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { open as openFile, readdir as readFolder } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createApplication, defineState } from 'teasel'
+import { createApplication, defineState, type } from 'teasel'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 
@@ -54,23 +54,35 @@ export async function tracked(stop: number): Promise<number> {
 const pour = kit.action({
   reads: ['stop'],
   writes: ['doc'],
-  async *run({ state: { stop } }) {
-    // A thousand a second: ten each ten milliseconds.
+  inputs: { pauseMs: type<number>() },
+  async *run({ state: { stop }, inputs: { pauseMs } }) {
     for (let i = 0; i < stop; i += 10) {
       for (let k = 0; k < 10; k++) yield 'a token '
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      await new Promise((resolve) => (pauseMs > 0 ? setTimeout(resolve, pauseMs) : setImmediate(resolve)))
     }
     return { doc: 'done' }
   },
 })
 
-/** Chunks, a thousand a second. */
-export async function chunked(stop: number, isTracked: boolean): Promise<void> {
+/** Chunks with and without a tracker, which serves all runs: a thousand a second, or as fast as they come. */
+export async function chunks() {
   const graph = kit.graph({ actions: { pour } })
-  const state = { n: 0, stop }
-  if (!isTracked) return void (await createApplication(graph, { entrypoint: 'pour', state }).run())
-  await using tracker = fileTracker({ dir: newPlace() })
-  await createApplication(graph, { entrypoint: 'pour', state, tracker }).run()
+  const tracker = fileTracker({ dir: newPlace() })
+  const run = async (count: number, isTracked: boolean, pauseMs: number): Promise<void> => {
+    const state = { n: 0, stop: count }
+    await createApplication(graph, { entrypoint: 'pour', state, ...(isTracked && { tracker }) }).run({
+      inputs: { pauseMs },
+    })
+  }
+  return {
+    // Ten each ten milliseconds.
+    pour: (count: number, isTracked: boolean) => run(count, isTracked, 10),
+    /** Many runs, as fast as they come: at a thousand chunks a second code would be compiled after minutes. */
+    async warmUp(runs: number): Promise<void> {
+      for (let i = 0; i < runs; i++) for (const isTracked of [true, false]) await run(100, isTracked, 0)
+    },
+    dispose: () => tracker.dispose(),
+  }
 }
 
 /** Runs that an index lists. */

@@ -417,6 +417,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     Q3: ['../persistence/requests › Q3 reaches a branch whose map comes after it'],
   },
+  'persistence/shared-text.ts': {
+    T1: ['../tracking/shared-text › gives the same states in a log as in its store, whatever is saved when'],
+    T2: ['../tracking/shared-text › is kept only for a log, and only the last one of an application'],
+  },
   'persistence/scope.ts': {
     P1: ['durability › of branches that commit in the same turn is saved in one group'],
     P2: ['lost-store › before a map with a store of its own leaves no branch there without its entry'],

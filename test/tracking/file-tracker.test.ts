@@ -410,7 +410,7 @@ describe('a fault of the disk', () => {
       try {
         await using tracker = new DiskTracker(
           { dir, logger },
-          { fs: failing(code, () => works, true), pace: new Pace(() => 0) },
+          { fs: failing(code, () => works, true), pace: new Pace(() => 0, 0) },
         )
         const app = createApplication(
           kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state: { n } }) => n < 30 }] } }),
@@ -485,6 +485,13 @@ describe('a fault of the disk', () => {
     }
     expect([write(100, 1000), write(100, 1000), write(1, 1000), write(100, 1000)]).toEqual([false, true, false, false])
     expect([write(1000, 5_000_000), write(60, 1000), write(60, 1000)]).toEqual([false, false, true])
+    pace.take(() => {}, 1)
+    expect(pace.mayWrite).toBe(false)
+    now += 10_000
+    pace.take(() => {}, 1) // a write that took no time
+    expect(pace.mayWrite).toBe(false)
+    now += 1
+    expect(pace.mayWrite).toBe(true)
     expect(pace.isFull).toBe(false)
     pace.waiting = 5_000_000
     expect(pace.isFull).toBe(true)

@@ -27,7 +27,12 @@ export class Blobs {
     if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) return value
     if (typeof value === 'string' && value.length < LARGE / 6) return value
     const json = JSON.stringify(value)
-    return json.length > LARGE ? this.#write(json) : value
+    return isLarge(json) ? this.#write(json) : value
+  }
+
+  /** Writes a large value. @returns where it stands, as JSON @throws the error of the file system */
+  put(json: string): string {
+    return JSON.stringify(this.#write(json))
   }
 
   /** A line whose large values are outside of it. @throws the error of the file system */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { performance } from 'node:perf_hooks'
 import type { AnyEvent } from '../../lifecycle/events.js'
 import { consoleLogger, type Logger, safeLogger } from '../../lifecycle/logger.js'
 import { MERGE_MS } from '../../log/chunk-merge.js'
@@ -85,6 +86,8 @@ export class DiskTracker implements FileTracker {
   readonly #told = new Map<RunLog, string>()
   #flushing: ReturnType<typeof setTimeout> | undefined
   #flushMs = 0
+  /** When it fires, by the monotonic clock, milliseconds. */
+  #flushAt = 0
   #looking: ReturnType<typeof setInterval> | undefined
   #beatAt = 0
   #isLosing = false
@@ -180,12 +183,13 @@ export class DiskTracker implements FileTracker {
   }
 
   #schedule(ms = FLUSH_MS): void {
-    if (this.#flushing !== undefined && ms < this.#flushMs) {
+    if (this.#flushing !== undefined && ms < this.#flushMs && performance.now() + ms < this.#flushAt) {
       clearTimeout(this.#flushing)
       this.#flushing = undefined
     }
     if (this.#flushing === undefined) {
       this.#flushMs = ms
+      this.#flushAt = performance.now() + ms
       this.#flushing = setTimeout(() => this.#flushSome(), ms).unref()
     }
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref()

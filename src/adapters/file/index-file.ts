@@ -68,7 +68,7 @@ export class IndexFile {
       // Another process may have joined it with others.
       if (this.#fd !== undefined && !this.#fs.existsSync(join(this.#folder, this.#file))) this.#close()
       this.#fd ??= openIn(this.#fs, this.#folder, this.#file, 'a')
-      writeAll(this.#fs, this.#fd, text)
+      writeAll(this.#fs, this.#fd, Buffer.from(text))
     } catch (error) {
       this.#close()
       this.#warn(`The index of the tracker could not be written: ${join(this.#folder, this.#file)}.`, error)
@@ -103,7 +103,7 @@ export class IndexFile {
       this.#close()
       const fd = this.#fs.openSync(`${file}.new`, 'a')
       try {
-        writeAll(this.#fs, fd, this.#later)
+        writeAll(this.#fs, fd, Buffer.from(this.#later))
       } finally {
         this.#fs.closeSync(fd)
       }

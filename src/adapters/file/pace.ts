@@ -6,6 +6,8 @@ import { performance } from 'node:perf_hooks'
 
 /** After a write, so many times its duration passes before the next one. */
 const REST = 9
+/** The least time from one write to the next one, in milliseconds: what is fast is gathered. */
+const LEAST_MS = 1
 /** How many bytes may wait to be written, of all runs. */
 const MOST_WAITING = 4_194_304
 /** A disk is slow that takes longer for a write, in milliseconds, and fewer bytes a millisecond. */
@@ -16,12 +18,14 @@ export class Pace {
   /** Bytes that wait to be written. */
   waiting = 0
   readonly #now: () => number
+  readonly #leastMs: number
   #notBefore = 0
   /** How many writes, one after the other, the disk was slow. */
   #slow = 0
 
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => performance.now(), leastMs = LEAST_MS) {
     this.#now = now
+    this.#leastMs = leastMs
   }
 
   get isFull(): boolean {
@@ -45,7 +49,8 @@ export class Pace {
     } finally {
       const to = this.#now()
       if (bytes > 0) this.#slow = to - from > SLOW_MS && bytes < (to - from) * SLOW_RATE ? this.#slow + 1 : 0
-      this.#notBefore = Math.max(this.#notBefore, to + (to - from) * REST)
+      const rest = Math.max((to - from) * REST, bytes > 0 ? this.#leastMs : 0)
+      this.#notBefore = Math.max(this.#notBefore, to + rest)
     }
   }
 }

@@ -92,9 +92,8 @@ export function openIn(fs: Fs, folder: string, file: string, flags: string): num
   }
 }
 
-/** Writes a whole text, also where the system takes it in pieces. */
-export function writeAll(fs: Fs, fd: number, text: string): void {
-  const bytes = Buffer.from(text)
+/** Writes all bytes, also where the system takes them in pieces. */
+export function writeAll(fs: Fs, fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) {
     const written = fs.writeSync(fd, bytes, at, bytes.length - at)
     if (written === 0) throw Object.assign(new TypeError('The system took nothing of a write.'), { code: 'EIO' })

@@ -3,13 +3,15 @@ import type { AnyEvent } from '../../lifecycle/events.js'
 import { ChunkMerge, isDue, MERGE_MS } from '../../log/chunk-merge.js'
 import { RunFold } from '../../log/fold.js'
 import { LineEncoder } from '../../log/line-encoder.js'
-import { type EventLine, type HeadLine, LOG_VERSION, type LogLine } from '../../log/lines.js'
+import { type EventLine, type HeadLine, isChunks, LOG_VERSION, type LogLine } from '../../log/lines.js'
 import type { Redact } from '../../log/redact.js'
+import type { StatePart } from '../../log/state-lines.js'
 import type { WorkerInfo } from '../../read/run-summary.js'
 import type { TrackedRun } from '../../tracking/tracker.js'
 import { type Blobs, isLarge } from './blobs.js'
 import type { Descriptors } from './descriptors.js'
 import type { Graphs } from './graphs.js'
+import { LineBuffer } from './line-buffer.js'
 import type { Pace } from './pace.js'
 import { type Fs, nameOfPart, nameOfRun, openIn, type Places, writeAll } from './places.js'
 
@@ -38,8 +40,10 @@ export interface LogHome {
   readonly found: () => void
 }
 
-/** Lines of so many characters are written at once. */
+/** Lines of so many bytes are written at once. */
 const BATCH = 65_536
+/** How much less chunks merge, so that one turn of the timer writes them, milliseconds. */
+const EARLY_MS = 5
 /** How long a file that could not be written is left alone, milliseconds. */
 const RETRY_MS = 1000
 /** Incarnations that other writers may have taken. */
@@ -47,7 +51,10 @@ const MOST_TRIES = 10_000
 /** Events after which what is known is written at once. */
 const URGENT = new Set(['run.start', 'step.end', 'wait', 'branch.settled', 'run.end'])
 
+const NO_MEMBERS: readonly string[] = []
+
 type Queued = Extract<AnyEvent, { type: 'branch.queued' }>
+type ChunkEvent = Extract<AnyEvent, { type: 'chunk' }>
 
 export class RunLog {
   readonly fold = new RunFold(false)
@@ -64,7 +71,7 @@ export class RunLog {
   #part = -1
   #file: string | undefined
   #size = 0
-  #text = ''
+  readonly #lines = new LineBuffer()
   #events = 0
   #lost = 0
   #retryAt = 0
@@ -83,7 +90,7 @@ export class RunLog {
 
   /** Whether lines wait to be written, not only chunks to be merged. */
   get hasLines(): boolean {
-    return this.#text !== ''
+    return !this.#lines.isEmpty
   }
 
   /** How many events were lost until now. */
@@ -97,7 +104,7 @@ export class RunLog {
   }
 
   track(event: AnyEvent): void {
-    if (event.type === 'dropped') return
+    if (event.type === 'dropped' || (event.type === 'chunk' && this.#merges(event))) return
     const seq = this.#base + event.seq
     this.#last = Math.max(this.#last, seq)
     this.isChanged = true
@@ -118,17 +125,28 @@ export class RunLog {
     if (this.#file === undefined) return
     const { pace } = this.#home
     if (event.type === 'run.end') this.flush()
-    else if ((URGENT.has(event.type) || this.#text.length > BATCH) && pace.mayWrite) this.#write()
+    else if ((URGENT.has(event.type) || this.#lines.size > BATCH) && pace.mayWrite) this.#write()
     else if (pace.isFull && pace.isSlow) this.#fail(new TypeError('The disk is too slow for the log.'))
     else if (pace.isFull) this.#write()
   }
 
-  #chunk(app: number, event: Extract<AnyEvent, { type: 'chunk' }>, seq: number): void {
-    const { time, source, sequenceId } = event
+  /** Adds a chunk to those before it, if nothing else is to be done. */
+  #merges(event: ChunkEvent): boolean {
+    if (this.#file === undefined || this.#home.redact !== undefined || this.#queued.size > 0) return false
+    const seq = this.#base + event.seq
+    if (!this.#merge.extend(event, seq)) return false
+    this.#last = Math.max(this.#last, seq)
+    this.#events += 1
+    this.isChanged = true
+    return true
+  }
+
+  #chunk(app: number, event: ChunkEvent, seq: number): void {
+    const { appId, time, source, sequenceId } = event
     const whole = this.#encoder.payload(event.chunk, 'chunk')
     const chunk = this.#try(() => this.#home.blobs.outside(whole))
     if (chunk === undefined) return
-    const line = this.#merge.add(app, { seq, time, source, sequenceId, chunk })
+    const line = this.#merge.add(app, appId, { seq, time, source, sequenceId, chunk })
     if (line !== undefined) this.#put(line)
   }
 
@@ -158,26 +176,36 @@ export class RunLog {
   #encode(event: AnyEvent, seq: number, more?: Pick<EventLine, 'queued'>): void {
     const { app, line: meets } = this.#encoder.numberOf(event)
     if (meets !== undefined) this.#put(meets)
-    const { line, written } = this.#encoder.line(event, seq, this.#size)
-    written(this.#put(more === undefined ? line : { ...line, ...more, app }))
+    const { line, state } = this.#encoder.line(event, seq, this.#size)
+    this.#put(more === undefined ? line : { ...line, ...more, app }, state)
   }
 
-  /** @returns the number of its bytes */
-  #put(line: LogLine): number {
-    if (this.#file === undefined) return 0
-    let text = JSON.stringify(line)
-    if (isLarge(text)) {
-      const short = this.#try(() => this.#home.blobs.shortened(line))
-      if (short === undefined) return 0
-      text = JSON.stringify(short)
-    }
+  #put(line: LogLine, state?: StatePart): void {
+    if (this.#file === undefined) return
+    const text = this.#textOf(line)
+    const members = text === undefined ? undefined : this.#membersOf(state)
+    if (text === undefined || members === undefined) return
     this.fold.add(line)
-    this.#text += `${text}\n`
-    const bytes = Buffer.byteLength(text) + 1
+    const bytes = this.#lines.add(text, members)
     this.#size += bytes
     this.#home.pace.waiting += bytes
     this.isDirty = true
-    return bytes
+  }
+
+  /** JSON of a line, its large values outside of it; undefined after a fault of the disk. */
+  #textOf(line: LogLine): string | undefined {
+    const text = JSON.stringify(line)
+    if (!isLarge(text) || isChunks(line)) return text // of chunks, each large one is outside already
+    const short = this.#try(() => this.#home.blobs.shortened(line))
+    return short && JSON.stringify(short)
+  }
+
+  /** The same for the state of a line. */
+  #membersOf(state: StatePart | undefined): readonly string[] | undefined {
+    if (state === undefined) return NO_MEMBERS
+    const json = isLarge(state.json) ? this.#try(() => this.#home.blobs.put(state.json)) : state.json
+    if (json === undefined) return undefined
+    return state.name === 'state' ? [',"state":', json] : [',"patch":', json, `,"base":${state.base}`]
   }
 
   #try<T>(write: () => T): T | undefined {
@@ -192,9 +220,9 @@ export class RunLog {
   /** Writes what is old enough. @param now epoch milliseconds @param mayWrite by the pace of all @returns whether more waits */
   tick(now: number, mayWrite: boolean): boolean {
     if (this.#file === undefined) return false
-    this.#overdue(now + this.#ahead)
+    this.#overdue(now + this.#ahead + EARLY_MS)
     if (mayWrite) this.#write()
-    this.isDirty = this.#text !== '' || !this.#merge.isEmpty || this.#queued.size > 0
+    this.isDirty = this.hasLines || !this.#merge.isEmpty || this.#queued.size > 0
     return this.isDirty
   }
 
@@ -210,6 +238,7 @@ export class RunLog {
 
   /** Gives its file up if somebody has removed it: what is written there is lost. */
   look(): void {
+    this.#lines.release()
     const { fs, places } = this.#home
     if (this.#file !== undefined && !fs.existsSync(join(places.runs, this.#file)))
       this.#fail(new TypeError(`The file ${this.#file} was removed.`))
@@ -228,27 +257,26 @@ export class RunLog {
     for (const { event, seq } of this.#queued.values()) this.#encode(event, seq)
     this.#queued.clear()
     this.#write()
+    this.#lines.release()
     this.isDirty = false
   }
 
   #write(): void {
     const file = this.#file
-    if (file === undefined || this.#text === '') return
+    if (file === undefined || this.#lines.isEmpty) return
     const { fs, pace, descriptors } = this.#home
-    const text = this.#taken()
+    const bytes = this.#taken()
     try {
-      pace.take(() => writeAll(fs, descriptors.of(file), text), text.length)
+      pace.take(() => writeAll(fs, descriptors.of(file), bytes), bytes.length)
       this.#events = 0
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  #taken(): string {
-    const text = this.#text
-    this.#text = ''
-    this.#home.pace.waiting -= Buffer.byteLength(text)
-    return text
+  #taken(): Uint8Array {
+    this.#home.pace.waiting -= this.#lines.size
+    return this.#lines.take()
   }
 
   /** Gives its file up: what waits is lost, and a line may be torn. */
@@ -344,11 +372,9 @@ export class RunLog {
       sequenceId: at.sequenceId,
       ...(at.position !== undefined && { position: at.position }),
       ...(at.next !== undefined && { next: at.next }),
-      ...(encoded !== undefined && { state: encoded.state }),
       ...(wrote > 0 && { lost: wrote }),
     }
-    const bytes = this.#put(head)
-    encoded?.written(bytes)
+    this.#put(head, encoded)
     if (encoded !== undefined) this.#put({ type: 'app', app: 0, appId, path: [] })
   }
   #told = 0

@@ -1,0 +1,85 @@
+import fc from 'fast-check'
+import { createApplication, defineState } from 'teasel'
+import { fileReader, fileTracker } from 'teasel/tracking/file'
+import { describe, expect, it } from 'vitest'
+import { type Chunk, ChunkMerge, chunksOf } from '../../src/log/chunk-merge.js'
+import type { ChunksLine } from '../../src/log/lines.js'
+import { quiet } from '../support/quiet-logger.js'
+import { folder } from './folders.js'
+
+const act = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ app: fc.nat(2), chunk: fc.string() as fc.Arbitrary<string | { a: number }> }) },
+  { weight: 1, arbitrary: fc.record({ app: fc.nat(2), chunk: fc.constant<string | { a: number }>({ a: 1 }) }) },
+  { weight: 2, arbitrary: fc.record({ take: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.record({ passed: fc.nat(150) }) },
+  { weight: 1, arbitrary: fc.record({ others: fc.nat(3) }) },
+)
+
+describe('merged chunks', () => {
+  it('are the chunks of each application, in order, however they came', () => {
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+        const merge = new ChunkMerge()
+        const [given, lines]: [Map<number, Pick<Chunk, 'seq' | 'chunk'>[]>, ChunksLine[]] = [new Map(), []]
+        let [seq, now] = [0, 1000]
+        for (const one of acts) {
+          if ('take' in one) lines.push(...[merge.take(one.take)].flatMap((line) => line ?? []))
+          else if ('others' in one) seq += one.others
+          else if ('passed' in one) {
+            now += one.passed
+            lines.push(...merge.until(now))
+          } else {
+            const { app, chunk } = one
+            const [appId, at] = [`app-${app}`, seq++]
+            const event = { appId, time: now, sequenceId: 0, chunk }
+            const added = { ...event, seq: at, source: 'act', chunk }
+            const line = merge.extend(event, at) ? undefined : merge.add(app, appId, added)
+            if (line !== undefined) lines.push(line)
+            given.set(app, [...(given.get(app) ?? []), { seq: at, chunk }])
+          }
+        }
+        lines.push(...merge.until(Infinity))
+        expect(merge.isEmpty).toBe(true)
+        for (const [app, chunks] of given) {
+          const read = lines.filter((line) => line.app === app).flatMap((line) => chunksOf(line))
+          expect(read.map(({ seq, chunk }) => ({ seq, chunk }))).toEqual(chunks)
+        }
+        expect(lines.every(({ app }) => given.has(app))).toBe(true)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('merge for a tenth of a second, a little longer while no timer fires, and no longer', () => {
+    const merge = new ChunkMerge()
+    const chunk = { appId: 'a', source: 'act', sequenceId: 0, chunk: 'x' }
+    merge.add(0, 'a', { ...chunk, seq: 0, time: 1000 })
+    expect(merge.extend({ ...chunk, time: 1110 }, 1)).toBe(true)
+    expect(merge.extend({ ...chunk, time: 1125 }, 2)).toBe(false)
+    expect(merge.extend({ ...chunk, time: 1100 }, 2)).toBe(false) // the clock was set back
+    expect(merge.extend({ ...chunk, time: 1110, chunk: 'x'.repeat(10_000) }, 2)).toBe(false)
+    expect(merge.until(1100).map(({ n }) => n)).toEqual([2])
+  })
+
+  it('are read where their text takes many characters of JSON', async () => {
+    const dir = folder()
+    const kit = defineState<{ done: boolean }>()
+    const piece = '\u0001'.repeat(8000)
+    const pour = kit.action({
+      reads: [],
+      writes: ['done'],
+      async *run() {
+        for (let i = 0; i < 4; i++) yield piece
+        return { done: true }
+      },
+    })
+    await using tracker = fileTracker({ dir })
+    await createApplication(kit.graph({ actions: { pour } }), {
+      ...{ appId: 'run-1', entrypoint: 'pour', state: {}, tracker, logger: quiet },
+    }).run()
+    const read = []
+    for await (const event of fileReader({ dir }).events({ runId: 'run-1', types: ['chunk'] }))
+      read.push(event['chunk'])
+    expect(read).toEqual([piece, piece, piece, piece])
+  })
+})
