@@ -4,6 +4,7 @@ import type { AnyEvent } from '../lifecycle/events.js'
 import type { Payload } from '../read/payload.js'
 import type { State } from '../state/freeze.js'
 import type { TrackedRun } from '../tracking/tracker.js'
+import { InheritedValues } from './inherited-values.js'
 import type { AppLine, EventLine } from './lines.js'
 import { type Redact, redacted } from './redact.js'
 import { StateLines, type StatePart } from './state-lines.js'
@@ -16,6 +17,8 @@ export interface EncoderSettings {
   readonly redact: Redact | undefined
   /** Gets the errors of `redact`. */
   readonly fault: (error: unknown) => void
+  /** Writes a large value outside of the lines. @returns where it stands, as JSON; undefined if that failed */
+  readonly outside: (json: string) => string | undefined
 }
 
 /** Fields that the line has in another form, or that follow from its application. */
@@ -34,6 +37,10 @@ const OF_RESULT = ['inputs', 'attempts', 'startedAt', 'endedAt', 'recovered', 'e
 interface TrackedApp {
   readonly number: number
   readonly states: StateLines
+  /** What it has from its parent, as a branch. */
+  readonly inherited: InheritedValues | undefined
+  /** Its path, while a map of it runs. */
+  path: string | undefined
 }
 
 type Fields = Record<string, unknown>
@@ -47,6 +54,8 @@ export interface EncodedLine {
 export class LineEncoder {
   readonly #settings: EncoderSettings
   readonly #apps = new Map<string, TrackedApp>()
+  /** What branches have from the application at a path, while its map runs. */
+  readonly #above = new Map<string, InheritedValues>()
   #told = new WeakMap<object, number>()
   #count = 0
 
@@ -58,21 +67,39 @@ export class LineEncoder {
   numberOf({ appId, path }: Pick<AnyEvent, 'appId' | 'path'>): { readonly app: number; readonly line?: AppLine } {
     const known = this.#apps.get(appId)
     if (known !== undefined) return { app: known.number }
-    const app = this.#count++
-    this.#apps.set(appId, { number: app, states: new StateLines() })
+    const inherited = this.#above.size === 0 ? undefined : this.#above.get(JSON.stringify(path.slice(0, -1)))
+    const { number: app } = this.#meet(appId, inherited)
     return { app, line: { type: 'app', app, appId, path: path.map(({ map, visit, key }) => [map, visit, key]) } }
+  }
+
+  #meet(appId: string, inherited?: InheritedValues): TrackedApp {
+    const app = { number: this.#count++, states: new StateLines(), inherited, path: undefined }
+    this.#apps.set(appId, app)
+    return app
   }
 
   /** Forgets an application: it has settled. If it comes again, it gets another number. */
   forget(appId: string): void {
+    this.#endMap(this.#apps.get(appId))
     this.#apps.delete(appId)
+  }
+
+  #beginMap(app: TrackedApp | undefined, { path }: AnyEvent): void {
+    const { redact, outside } = this.#settings
+    if (app?.states.held === undefined || redact !== undefined) return
+    app.path = JSON.stringify(path)
+    this.#above.set(app.path, new InheritedValues(app.states.held, outside))
+  }
+
+  #endMap(app: TrackedApp | undefined): void {
+    if (app?.path === undefined) return
+    this.#above.delete(app.path)
+    app.path = undefined
   }
 
   /** The state of the root before its first event, for the head. */
   first({ appId }: Pick<TrackedRun, 'appId'>, state: State): StatePart {
-    const states = new StateLines()
-    this.#apps.set(appId, { number: this.#count++, states })
-    return states.add(state, 0, this.#prepare())
+    return this.#meet(appId).states.add(state, 0, this.#prepare())
   }
 
   /** A value as it may be written. */
@@ -95,17 +122,14 @@ export class LineEncoder {
   line(event: AnyEvent, seq: number, at: number): EncodedLine {
     const known = this.#apps.get(event.appId)
     const line: Fields = { type: event.type, seq, time: event.time, app: known?.number }
-    const state = this.#fields(event, line, seq, at, known?.states)
+    this.#fields(event, line, seq)
+    if (event.type === 'map.start') this.#beginMap(known, event)
+    else if (event.type === 'step.end') this.#endMap(known)
+    const state = known && this.#state(known, event, line, at)
     return { line: line as unknown as EventLine, state }
   }
 
-  #fields(
-    event: AnyEvent,
-    line: Fields,
-    seq: number,
-    at: number,
-    states: StateLines | undefined,
-  ): StatePart | undefined {
+  #fields(event: AnyEvent, line: Fields, seq: number): void {
     for (const name in event) {
       const value: unknown = event[name as keyof AnyEvent]
       const form = FORMS.get(name)
@@ -116,16 +140,17 @@ export class LineEncoder {
       else if (name === 'message' && isObject(value)) line['message'] = this.#message(value)
       else line[name] = this.payload(value, name)
     }
-    if (event.type === 'branch.settled') return void this.#firstState(event, line)
-    if (event.type !== 'step.end' || event.status !== 'done') return undefined
-    line['update'] = Object.keys(event.update)
-    return states?.add(event.state, at, this.#prepare())
   }
 
-  /** The state of a branch that has committed nothing stands in no other line. */
-  #firstState({ appId, result }: Extract<AnyEvent, { type: 'branch.settled' }>, line: Fields): void {
-    const isKnown = this.#apps.get(appId)?.states.isEmpty === false
-    if (!isKnown && 'state' in result) line['state'] = this.payload(result.state, 'state')
+  #state({ states, inherited }: TrackedApp, event: AnyEvent, line: Fields, at: number): StatePart | undefined {
+    // The state of a branch that has committed nothing stands in no other line.
+    if (event.type === 'branch.settled')
+      return states.isEmpty && 'state' in event.result
+        ? states.add(event.result.state, at, this.#prepare(), inherited)
+        : undefined
+    if (event.type !== 'step.end' || event.status !== 'done') return undefined
+    line['update'] = Object.keys(event.update)
+    return states.add(event.state, at, this.#prepare(), inherited)
   }
 
   /** An error of the same part is written once. */

@@ -4,6 +4,7 @@ import { diff, isPatchAsIs } from '../persistence/patch.js'
 import { shareTexts, takeText } from '../persistence/shared-text.js'
 import type { Payload } from '../read/payload.js'
 import type { State } from '../state/freeze.js'
+import type { InheritedValues } from './inherited-values.js'
 
 /** A member of a line, as JSON: the whole state, or the change since the line before; `null` for none. */
 export type StatePart =
@@ -17,7 +18,8 @@ export type StatePart =
 export class StateLines {
   /** Whether no state was written. */
   isEmpty = true
-  #held: State | undefined
+  /** The last state; undefined before the first, and where it is compared as it was prepared. */
+  held: State | undefined
   #base = 0
   #whole = 0
   #changes = 0
@@ -29,30 +31,39 @@ export class StateLines {
   /**
    * @param at offset of its line in bytes
    * @param prepare what of an encoded state may be written
+   * @param inherited what the application has from its parent
    */
-  add(state: State, at: number, prepare: ((state: Payload) => Payload) | undefined): StatePart {
+  add(
+    state: State,
+    at: number,
+    prepare: ((state: Payload) => Payload) | undefined,
+    inherited?: InheritedValues,
+  ): StatePart {
     this.isEmpty = false
     if (prepare !== undefined) return this.#prepared(prepare(plainForReaders(state) as Payload), at)
-    const before = this.#held
+    const before = this.held
     const held = holdState(before ?? {}, state, !Object.isFrozen(state))
-    this.#held = held
+    this.held = held
     const stored = takeText(held)
     if (stored !== undefined && before !== undefined && stored.before === before) return this.#change(stored.json)
+    const isWhole = before === undefined || this.#changes > this.#whole
+    const short = isWhole ? inherited?.textOf(held) : undefined
+    if (short !== undefined) return this.#wholly(short, at)
     // The store has the same rule, and begins anew at another step: a whole state of it is taken if it makes no long log.
     const isDue = before === undefined || this.#changes * 2 >= this.#whole
     if (stored !== undefined && stored.before === undefined && isDue) return this.#wholly(stored.json, at)
-    if (before === undefined || this.#changes > this.#whole) return this.#wholly(jsonOf(plainForReaders(held)), at)
+    if (isWhole) return this.#wholly(jsonOf(plainForReaders(held)), at)
     const patch = diff(before, held) ?? null
     return this.#change(jsonOf(patch === null || isPatchAsIs(patch) ? patch : plainForReaders(patch)))
   }
 
   /** The state is compared in the form of the codec, in which a record with the key "$" cannot be patched. */
   #prepared(state: Payload, at: number): StatePart {
-    const before = this.#held
+    const before = this.held
     const isRecord = typeof state === 'object' && state !== null && !Array.isArray(state) && !('$' in state)
     const json = jsonOf(state)
     const fits = isRecord && !json.includes('"$":"object"')
-    this.#held = fits ? (state as State) : undefined
+    this.held = fits ? (state as State) : undefined
     if (!fits || before === undefined || this.#changes > this.#whole) return this.#wholly(json, at)
     return this.#change(jsonOf(diff(before, state) ?? null))
   }

@@ -1,3 +1,4 @@
+import { isPlainObject } from '../internal/guards.js'
 import { apply, type Patch as StoredPatch } from '../persistence/patch.js'
 import type { Payload } from '../read/payload.js'
 import type { Patch, StepRecord } from '../read/tree.js'
@@ -6,6 +7,8 @@ import { stepStart, tookOf } from './fold-parts.js'
 import { stepRecord } from './fold-tree.js'
 import { FoldedApp, type FoldedStep } from './folded.js'
 import { type BlobRef, type ChunksLine, type EventLine, type HeadLine, isChunks, isRef, isSame } from './lines.js'
+
+type State = { readonly [key: string]: Payload }
 
 /** Reads a value that stands in a file of its own; undefined if the file is gone. */
 export type LoadRef = (ref: BlobRef) => Payload | undefined
@@ -21,7 +24,18 @@ export class StateReading {
   }
 
   begin(state: Payload | undefined): void {
-    this.state = isRef(state) ? this.#load(state) : state
+    const whole = isRef(state) ? this.#load(state) : state
+    this.state = isPlainObject(whole) ? this.#filled(whole as State) : whole
+  }
+
+  /** A state with the values that stand in files of their own; undefined if one of the files is gone. */
+  #filled(state: State): Payload | undefined {
+    if (!Object.values(state).some(isRef)) return state
+    const entries = Object.entries(state).map(
+      ([key, value]) => [key, isRef(value) ? this.#load(value) : value] as const,
+    )
+    if (entries.some(([, value]) => value === undefined)) return undefined
+    return Object.fromEntries(entries) as State
   }
 
   /** @returns the patch, if the line has one */

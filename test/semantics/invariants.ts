@@ -352,6 +352,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     T1: ['../tracking/format › is read at every length as a consistent beginning'],
     T2: ['../tracking/file-tracker › go on under the same run after a resume'],
   },
+  'log/inherited-values.ts': {
+    H1: ['../tracking/inherited-values › make a log that grows with the number of branches'],
+  },
   'log/line-encoder.ts': {
     N1: ['../tracking/file-tracker › writes nothing that redact has not kept'],
   },

@@ -84,8 +84,13 @@ export class RunLog {
     this.#home = home
     this.run = run
     this.#incarnation = run.incarnation
-    this.#encoder = new LineEncoder(home)
+    this.#encoder = this.#newEncoder()
     this.#open(run)
+  }
+
+  #newEncoder(): LineEncoder {
+    const { redact, fault, blobs } = this.#home
+    return new LineEncoder({ redact, fault, outside: (json) => this.#try(() => blobs.put(json)) })
   }
 
   /** Whether lines wait to be written, not only chunks to be merged. */
@@ -328,7 +333,7 @@ export class RunLog {
       this.#retryAt = Date.now() + RETRY_MS
       return false
     }
-    this.#encoder = new LineEncoder(this.#home)
+    this.#encoder = this.#newEncoder()
     this.#size = 0
     this.#head(run)
     if (this.#lost > 0) found()
