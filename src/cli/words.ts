@@ -1,27 +1,32 @@
 import { timeText } from '../adapters/reporter/layout.js'
 import type { Colour } from '../adapters/reporter/paint.js'
 import type { ErrorData } from '../read/error-data.js'
-import type { BranchCounts } from '../read/status.js'
-import { BRANCH_STATUSES } from '../read/status.js'
+import { BRANCH_STATUSES, type BranchCounts, type BranchStatus, type RunStatus, STATUS_SIGNS } from '../read/status.js'
 import { fixed, type Piece, piece } from './print.js'
 
 // Owns: the marks and words of statuses, times and values in a terminal.
 
-const LOOK: Readonly<Record<string, readonly [mark: string, colour: Colour]>> = {
-  queued: ['○', 'dim'],
-  running: ['▶', 'cyan'],
-  waiting: ['⏸', 'yellow'],
-  retrying: ['↻', 'yellow'],
-  interrupted: ['?', 'yellow'],
-  reducing: ['▶', 'cyan'],
-  halted: ['‖', 'green'],
-  finished: ['✓', 'green'],
-  done: ['✓', 'green'],
-  failed: ['✕', 'red'],
-  cancelled: ['⊘', 'yellow'],
+const COLOURS: Readonly<Record<RunStatus | BranchStatus, Colour>> = {
+  queued: 'dim',
+  running: 'cyan',
+  waiting: 'yellow',
+  retrying: 'yellow',
+  interrupted: 'yellow',
+  halted: 'green',
+  finished: 'green',
+  done: 'green',
+  failed: 'red',
+  cancelled: 'yellow',
 }
 
-const lookOf = (status: string): readonly [string, Colour] => LOOK[status] ?? ['?', 'none']
+/** A map that reduces runs. */
+const knownOf = (status: string): keyof typeof COLOURS | undefined =>
+  status === 'reducing' ? 'running' : Object.hasOwn(COLOURS, status) ? (status as keyof typeof COLOURS) : undefined
+
+function lookOf(status: string): readonly [string, Colour] {
+  const known = knownOf(status)
+  return known === undefined ? ['?', 'none'] : [STATUS_SIGNS[known], COLOURS[known]]
+}
 
 /** `✓`. */
 export function markPiece(status: string): Piece {

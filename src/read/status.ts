@@ -19,6 +19,20 @@ export type StepStatus = Exclude<BranchStatus, 'queued'>
 /** Numbers of branches by status. */
 export type BranchCounts = { readonly [S in BranchStatus]: number }
 
+/** The sign of each status, in every text and picture. It never stands without its word, or a colour alone. */
+export const STATUS_SIGNS: Readonly<Record<RunStatus | BranchStatus, string>> = {
+  queued: '○',
+  running: '▶',
+  waiting: '⏸',
+  retrying: '↻',
+  interrupted: '?',
+  halted: '‖',
+  finished: '✓',
+  done: '✓',
+  failed: '✕',
+  cancelled: '⊘',
+}
+
 /** Every status of a run, open ones first. */
 export const RUN_STATUSES: readonly RunStatus[] = [
   'queued',

@@ -1,5 +1,6 @@
 import { runTopic } from '../client/run-client.js'
 import { UiError } from '../client/ui-error.js'
+import { createDeferred } from '../internal/deferred.js'
 import { tryGet } from '../internal/guards.js'
 import type { RunTarget } from '../read/reader.js'
 import { pendingLook, runLook, runsLook } from './looks.js'
@@ -32,10 +33,15 @@ export class StreamHub {
     return this.#watches.size
   }
 
-  /** Reads topics until it is left. @throws the error of a first look */
+  /**
+   * Reads topics until it is left.
+   * @param signal leaves at once when it aborts before the first looks have ended
+   * @throws the error of a first look; the reason of the signal
+   */
   async join(
     project: OpenProject,
     topics: readonly Topic[],
+    signal: AbortSignal,
   ): Promise<{ readonly joined: readonly JoinedTopic[]; leave(): void }> {
     const joined = topics.map((topic) => ({ ...topic, project, watch: this.#watch(project, topic) }))
     const leaves = joined.map(({ watch }) => watch.join())
@@ -43,7 +49,7 @@ export class StreamHub {
       for (const one of leaves) one()
     }
     try {
-      for (const { watch } of joined) await watch.isReady
+      for (const { watch } of joined) await orAborted(watch.isReady, signal)
     } catch (error) {
       leave()
       throw error
@@ -60,6 +66,19 @@ export class StreamHub {
     })
     this.#watches.set(key, watch)
     return watch
+  }
+}
+
+/** @throws the reason of the signal once it has aborted */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const aborted = createDeferred<never>()
+  const onAbort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -120,6 +120,7 @@ class UiServer {
       await response.body?.cancel()
       return new Response(null, response)
     } catch (error) {
+      if (request.signal.aborted) return new Response(null, { status: 499 }) // nobody reads it
       const fault = faultOf(error)
       if (fault.status >= 500) this.#logger.error('A request of the page failed.', error)
       return failed(fault)
@@ -185,7 +186,7 @@ class UiServer {
     const topics = topicsIn(query.text('topics') ?? '')
     const after = request.headers.get('last-event-id') ?? query.text('after')
     query.done()
-    const { joined, leave } = await this.hub.join(project, topics)
+    const { joined, leave } = await this.hub.join(project, topics, request.signal)
     return streamAnswer(joined, leave, { after, request })
   }
 

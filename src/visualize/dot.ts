@@ -1,5 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
-import { markedName, takenText } from './mark-text.js'
+import { markedName, STATUS_COLORS, takenText } from './mark-text.js'
 import type { ActionPicture, BranchPicture, GraphPicture, PictureOptions } from './picture.js'
 import { pictureOf } from './picture-of.js'
 import { edgeOf, type RunMarks } from './run-marks.js'
@@ -134,7 +134,7 @@ class Drawing {
   #style(path: string): string {
     const status = this.#options.run?.actions[path]?.status
     if (status === undefined) return ''
-    return `, color=${quoted(COLORS[status])}, penwidth=2`
+    return `, color=${quoted(STATUS_COLORS[status])}, penwidth=2`
   }
 
   #edge(from: Anchor, to: Anchor, facts: readonly string[], level: number): void {
@@ -153,17 +153,6 @@ class Drawing {
     this.lines.push(`${'  '.repeat(level)}${text}`)
   }
 }
-
-const COLORS = {
-  queued: '#8c959f',
-  running: '#0969da',
-  waiting: '#9a6700',
-  retrying: '#bc4c00',
-  interrupted: '#8250df',
-  done: '#1a7f37',
-  failed: '#cf222e',
-  cancelled: '#8c959f',
-} as const
 
 /** A quoted text of Graphviz: a backslash begins an escape, a quote ends it, and a control character has no place in it. */
 const quoted = (text: string): string =>

@@ -1,5 +1,5 @@
 import type { BranchStatus } from '../read/status.js'
-import { markedName, takenText } from './mark-text.js'
+import { markedName, STATUS_COLORS, takenText } from './mark-text.js'
 import {
   DOT,
   type LaidAction,
@@ -203,16 +203,7 @@ const COLORS: Readonly<Record<'light' | 'dark', Colors>> = {
     quiet: '#59636e',
     paper: '#ffffff',
     inner: '#f6f8fa',
-    status: {
-      queued: '#59636e',
-      running: '#0969da',
-      waiting: '#9a6700',
-      retrying: '#bc4c00',
-      interrupted: '#8250df',
-      done: '#1a7f37',
-      failed: '#cf222e',
-      cancelled: '#59636e',
-    },
+    status: STATUS_COLORS,
   },
   dark: {
     ink: '#f0f6fc',

@@ -292,6 +292,36 @@ describe('a stream of a store', () => {
   })
 })
 
+describe('a request of a stream that is aborted', () => {
+  it('ends at once, though its first look has not ended, and its topic is left', async () => {
+    const persister = memoryPersister()
+    const [looked, held] = [defer(), defer()]
+    const list: typeof persister.list = async (query) => {
+      looked.resolve()
+      await held.promise
+      return persister.list(query)
+    }
+    const handler = handlerOf({ persister: { ...persister, list } })
+    const end = new AbortController()
+    const answer = handler(new Request(`${BASE}/api/v1/stream?topics=runs`, { signal: end.signal }))
+    await looked.promise
+    const during = handler.watched
+    end.abort()
+
+    const { status } = await answer
+
+    expect([during, handler.watched, status]).toEqual([1, 0, 499])
+    held.resolve()
+  })
+
+  it('before it came looks at nothing', async () => {
+    const handler = handlerOf({ persister: memoryPersister() })
+    const { status } = await handler(new Request(`${BASE}/api/v1/stream?topics=runs`, { signal: AbortSignal.abort() }))
+
+    expect([handler.watched, status]).toEqual([0, 499])
+  })
+})
+
 describe('a client of a stream', () => {
   it('connects again with the id of its last frame, and ends with its signal', async () => {
     const asked: (string | null)[] = []

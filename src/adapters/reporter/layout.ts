@@ -1,10 +1,10 @@
+import { STATUS_SIGNS } from '../../read/status.js'
 import { countsOf, etaOf } from './map-counts.js'
 import { fixed, type Piece, piece } from './paint.js'
 import type { BranchView, MapView, RunView, StepView } from './run-view.js'
 
 // Owns: the lines of a run: of the live block, and of its end.
 
-const SIGN = { running: '▶', done: '✓', failed: '✕', cancelled: '⊘', halted: '‖', finished: '✓' } as const
 const COLOUR = {
   running: 'cyan',
   done: 'green',
@@ -36,7 +36,7 @@ const spaced = (...pieces: readonly (Piece | undefined)[]): Piece[] =>
 export function headOf(run: RunView, name: string, now: number): Piece[] {
   const { status, stepCount, leaked, endedAt, error } = run
   return spaced(
-    fixed(SIGN[status], COLOUR[status]),
+    fixed(STATUS_SIGNS[status], COLOUR[status]),
     piece(name, 'bold'),
     fixed(status, COLOUR[status]),
     fixed(timeText((endedAt ?? now) - run.startedAt)),
@@ -48,7 +48,7 @@ export function headOf(run: RunView, name: string, now: number): Piece[] {
 
 export function stepLine({ action, status, durationMs, attempt, since, progress }: StepView, now: number): Piece[] {
   return spaced(
-    fixed(SIGN[status], COLOUR[status]),
+    fixed(STATUS_SIGNS[status], COLOUR[status]),
     piece(action),
     fixed(timeText(status === 'running' ? now - since : durationMs), 'dim'),
     attempt > 1 ? fixed(`attempt ${attempt}`, 'yellow') : undefined,
@@ -64,28 +64,27 @@ export function mapLine(map: MapView, now: number, bar = BAR): Piece[] {
   const full = total === undefined || total === 0 ? 0 : Math.round((settled / total) * bar)
   const drawn = bar > 0 && total !== undefined
   const eta = etaOf(map, now)
-  const count = (sign: string, number: number, colour: Piece['colour']): Piece | undefined =>
-    number > 0 ? fixed(`${sign}${number}`, colour) : undefined
+  const count = (status: keyof typeof counts, colour: Piece['colour']): Piece | undefined =>
+    counts[status] > 0 ? fixed(`${STATUS_SIGNS[status]}${counts[status]}`, colour) : undefined
   return spaced(
     piece(depth === 0 ? name : path),
     drawn ? fixed(`${'█'.repeat(full)}${'░'.repeat(bar - full)}`, 'cyan') : undefined,
     fixed(`${settled}/${total ?? `${map.seen}+`}`),
-    count('✓', counts.done, 'green'),
-    count('✕', counts.failed, 'red'),
-    count('⊘', counts.cancelled, 'yellow'),
-    count('▶', counts.running, 'cyan'),
-    count('⏸', counts.waiting, 'yellow'),
-    count('↻', counts.retrying, 'yellow'),
-    count('○', counts.queued, 'dim'),
+    count('done', 'green'),
+    count('failed', 'red'),
+    count('cancelled', 'yellow'),
+    count('running', 'cyan'),
+    count('waiting', 'yellow'),
+    count('retrying', 'yellow'),
+    count('queued', 'dim'),
     eta === undefined ? undefined : fixed(`eta ${timeText(eta)}`, 'dim'),
   )
 }
 
 function branchLine({ path, action, since, progress, waits, isRetrying }: BranchView, now: number): Piece[] {
-  const [sign, colour] =
-    waits.size > 0 ? (['⏸', 'yellow'] as const) : isRetrying ? (['↻', 'yellow'] as const) : (['▶', 'cyan'] as const)
+  const status = waits.size > 0 ? 'waiting' : isRetrying ? 'retrying' : 'running'
   return spaced(
-    fixed(`  ${sign}`, colour),
+    fixed(`  ${STATUS_SIGNS[status]}`, status === 'running' ? 'cyan' : 'yellow'),
     piece(path),
     piece(action, 'dim'),
     fixed(timeText(now - since), 'dim'),

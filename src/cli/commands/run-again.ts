@@ -1,5 +1,4 @@
-import type { LiveApplication } from '../../application/live-application.js'
-import { resumeOrCreate } from '../../application/resume.js'
+import { resumeLoose } from '../../application/resume.js'
 import { reviveKnown } from '../../codec/revive.js'
 import { createId } from '../../internal/ids.js'
 import { addressOf, printedAddress } from '../address.js'
@@ -72,7 +71,7 @@ async function goOn(
       ...at,
       tracker,
     }
-    const app = (await resumeOrCreate(graphOfProgram(program) as never, options as never)) as unknown as LiveApplication
+    const app = await resumeLoose(graphOfProgram(program), options)
     await using _ = app
     return await watched({ app, runId: at.appId, dir, project, isStored: true }, program, given, io)
   } finally {

@@ -1,20 +1,15 @@
 import type { WorkerInfo } from '../../read/run-summary.js'
+import { STATUS_SIGNS } from '../../read/status.js'
+
 // Owns: how numbers, times and statuses read.
 
+/** As text, where a browser would draw a picture of its own. */
+const asText = (sign: string): string => (sign === '▶' || sign === '⏸' ? `${sign}\ufe0e` : sign)
+
 /** The mark of each status. It never stands without its word or its name for screen readers. */
-export const MARKS: Readonly<Record<string, string>> = {
-  queued: '○',
-  running: '▶\ufe0e',
-  waiting: '⏸\ufe0e',
-  retrying: '↻',
-  interrupted: '?',
-  halted: '‖',
-  finished: '✓',
-  done: '✓',
-  failed: '✕',
-  cancelled: '⊘',
-  reducing: '▶\ufe0e',
-}
+export const MARKS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({ ...STATUS_SIGNS, reducing: STATUS_SIGNS.running }).map(([status, sign]) => [status, asText(sign)]),
+)
 
 /** The statuses of branches by their letter in a mosaic. */
 export const LETTERS: Readonly<Record<string, string>> = {
