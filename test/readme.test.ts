@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as teasel from 'teasel'
 import * as codec from 'teasel/codec'
 import * as persistence from 'teasel/persistence'
+import * as trackingFile from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
 import { anchorsOf, brokenLinks, linksOf, misquoted, quotationsOf, readPages } from './tools/documents.js'
 import { ROOT } from './tools/vitest-report.js'
@@ -109,7 +110,7 @@ describe('the guide', () => {
 
 describe('the guide to errors', () => {
   const guide = read('examples/guide/errors.md')
-  const classes = Object.entries({ ...teasel, ...codec, ...persistence }).flatMap(([name, value]) =>
+  const classes = Object.entries({ ...teasel, ...codec, ...persistence, ...trackingFile }).flatMap(([name, value]) =>
     typeof value === 'function' && name !== 'TeaselError' && 'code' in value ? [[name, value.code] as const] : [],
   )
 

@@ -53,7 +53,7 @@ const durable = async (): Promise<Measured> => {
     await subject.steps(where, persister)
     await persister[Symbol.asyncDispose]()
   }
-  return await compared(9, stored(executor), stored(inProcess()), 2)
+  return await compared(15, stored(executor), stored(inProcess()), 8)
 }
 
 const io = async (): Promise<Measured> => {

@@ -64,15 +64,16 @@ const pour = kit.action({
   },
 })
 
-/** Chunks with and without a tracker, which serves all runs: a thousand a second, or as fast as they come. */
+/** Chunks that somebody reads, with and without a tracker, which serves all runs: a thousand a second, or without pauses. */
 export async function chunks() {
   const graph = kit.graph({ actions: { pour } })
   const tracker = fileTracker({ dir: newPlace() })
   const run = async (count: number, isTracked: boolean, pauseMs: number): Promise<void> => {
     const state = { n: 0, stop: count }
-    await createApplication(graph, { entrypoint: 'pour', state, ...(isTracked && { tracker }) }).run({
-      inputs: { pauseMs },
-    })
+    const app = createApplication(graph, { entrypoint: 'pour', state, ...(isTracked && { tracker }) })
+    let read = 0
+    for await (const { type } of app.stream({ include: ['chunk'], inputs: { pauseMs } })) if (type === 'chunk') read++
+    if (read !== count) throw new RangeError(`${read} of ${count} chunks were read.`)
   }
   return {
     // Ten each ten milliseconds.

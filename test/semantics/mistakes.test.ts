@@ -804,7 +804,7 @@ const mistakes: readonly Mistake[] = [
   {
     mistake: 'a reason in place of options',
     make: () => appOf(echo).cancel('too slow' as never),
-    says: 'cancel takes a record of options, not "too slow". Known options: "path", "reason".',
+    says: 'cancel takes a record of options, not "too slow". Known options: "path", "map", "reason".',
   },
   {
     mistake: 'an invalid listener',
