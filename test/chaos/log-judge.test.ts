@@ -33,7 +33,7 @@ async function logged(spoil: (lines: string[]) => readonly string[]) {
   writeFileSync(log, spoil(readFileSync(log, 'utf8').split('\n')).join('\n'))
   const said: string[] = []
   const say = (text: string): void => void said.push(text)
-  const judge = new LogJudge({ dir, file, savesEach: true, storeGoesAway: false, random: () => 0, say })
+  const judge = new LogJudge({ dir, file, savesEach: true, random: () => 0, say })
   return { judge, said, held: await readStores([file]), log, dir, file }
 }
 const done = { code: END.done, killed: false, stopped: false, lived: { state: { n: 4 }, borders: 0 } }

@@ -20,8 +20,6 @@ export interface LoggedRun {
   readonly file: StorePlace
   /** Whether each step is saved before it is told. */
   readonly savesEach: boolean
-  /** Whether the store is away now and then. One that is away when the run begins to wait still has it as running. */
-  readonly storeGoesAway: boolean
   /** Tears the last line of a log now and then, as a loss of power does. */
   readonly random: () => number
   readonly say: (text: string) => void
@@ -197,8 +195,7 @@ export class LogJudge {
     const stored = (await store.describe(RUN))?.run.status
     const expected = expectedStatus(end)
     if (expected !== undefined && status !== expected) this.#fault(`the run reads ${status} and ended ${expected}`)
-    const lags = this.#run.storeGoesAway && expected === 'waiting' && stored === 'running'
-    if (expected !== undefined && stored !== expected && !lags)
+    if (expected !== undefined && stored !== expected)
       this.#fault(`the store has ${stored}, and the run ended ${expected}`)
     // A run that has lost its store ends there, and goes on in the store.
     const mayFail = end.stopped || fresh?.run.error?.name === 'PersistenceError'

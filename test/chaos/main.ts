@@ -155,8 +155,7 @@ async function liveOn(
   const trial = await judge.begin([file, own], log, !draw.jumps)
   const say = (text: string): void => console.error(`${name} (seed ${seed}, ${JSON.stringify(draw)}) ${text}`)
   const track = tracked ? `${log}.track` : undefined
-  const [savesEach, storeGoesAway] = [draw.save === 'every-step', draw.outages > 0]
-  const logs = track && new LogJudge({ dir: track, file, savesEach, storeGoesAway, random: tearing, say })
+  const logs = track && new LogJudge({ dir: track, file, savesEach: draw.save === 'every-step', random: tearing, say })
   const live = livesIn({ worker, file, own, log, draw, random, fleet, track })
   const ended = ({ code, error, killed, signal }: Life): boolean => {
     if (killed || signal === 'SIGTERM' || code === 0 || code === END.away || code === END.takenOver) return false
