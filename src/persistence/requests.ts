@@ -12,7 +12,8 @@ import type { StoredMessage } from './stored-record.js'
 // Q1  A request stays stored until the run has ended, or its part has: it outlives a process that dies meanwhile.
 // Q2  A request is about the run that went on when it came. One that has ended since, or began again at an earlier step,
 //     is not cancelled by it.
-// Q3  A request for a part that is not there yet is tried again at each look: its map may come after a resume.
+// Q3  A request for a part that is not there yet, or that could not be obeyed, is tried again at each look: its map may
+//     come after a resume.
 
 /** The reason of a stored request to cancel a whole run; undefined if there is none. */
 export function runRequestIn(rootId: string, inbox: readonly Addressed[]): { readonly reason: unknown } | undefined {
@@ -70,12 +71,13 @@ export class RunRequests {
     const { id } = message
     this.#begun.add(id)
     this.#open.add(id)
-    void this.cancel(content, content.reason).then((answer) => {
+    const again = (): void => void this.#begun.delete(id) // Q3
+    const obeyed = (answer: CancelAnswer): void => {
       if (!isPart(content)) return // `ended` removes it
-      if (answer === 'unknown')
-        this.#begun.delete(id) // Q3
+      if (answer === 'unknown') again()
       else this.drop([message])
-    })
+    }
+    this.cancel(content, content.reason).then(obeyed, again)
   }
 
   /** The run has ended: its requests are past (Q1). */

@@ -6,7 +6,7 @@ import { downItems, Outbox, type Packet, type UpItem } from './packets.js'
 // Owns: the worker's end of a pool: packets become calls of its task runner, and texts become packets.
 
 /** A worker, as its end uses it. */
-export interface WorkerPlace {
+export interface WorkerPort {
   post(packet: Packet): void
   /** Loads the module of a registry. */
   load(url: string): Promise<object>
@@ -23,7 +23,7 @@ interface WorkerSide {
 }
 
 /** Begins to work. */
-export function createWorkerEnd({ post, load, exit }: WorkerPlace): WorkerSide {
+export function createWorkerEnd({ post, load, exit }: WorkerPort): WorkerSide {
   const outbox = new Outbox<UpItem>(post)
   const runner = createTaskRunner({
     load,

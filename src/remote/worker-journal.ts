@@ -34,7 +34,7 @@ import { type JournalLink, stepDataOf } from './worker-store.js'
 // J2  A store that a map here opens itself has journals of its own, below this one.
 
 /** The place of a journal below another one, or of the branch itself. */
-export interface WorkerPlace {
+export interface JournalPlace {
   readonly number: number
   readonly path: WirePath
   /** The messages of the branch itself. */
@@ -75,7 +75,7 @@ export class WorkerJournal implements MapJournal {
   readonly summary: MapJournal['summary']
   readonly #link: JournalLink
   readonly #numbers: Numbers
-  readonly #mail: WorkerPlace['mail']
+  readonly #mail: JournalPlace['mail']
   #map: OpenMap | undefined
   #oneWay: ReadonlySet<string>
   /** How many of those keys the owner has. */
@@ -89,7 +89,7 @@ export class WorkerJournal implements MapJournal {
     scope: Scope,
     link: JournalLink,
     numbers: Numbers,
-    { number, path, mail }: WorkerPlace,
+    { number, path, mail }: JournalPlace,
     setup: WorkerSetup,
   ) {
     const { appId, parentRef, stored, replaced, mayBeStored = false } = setup

@@ -3,6 +3,7 @@ import { createHost, hosted } from 'teasel/host'
 import { cancelStored, memoryPersister, rewind } from 'teasel/persistence'
 import { runActions } from 'teasel/ui'
 import { afterAll, describe, expect, it } from 'vitest'
+import { RunRequests } from '../../src/persistence/requests.js'
 import { defer, flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -276,4 +277,22 @@ it('a branch of a run that nobody holds is left as it is', async () => {
       code: 'not-live',
       hint: expect.stringContaining('resume it'),
     })
+})
+
+it('a request that could not be obeyed is tried again at the next look', async () => {
+  const { driver } = memoryPersister()
+  const requests = new RunRequests({ partitionKey: null, rootId: 'a', driver })
+  const asked: unknown[] = []
+  requests.cancel = (part) => {
+    asked.push(part)
+    return asked.length === 1 ? Promise.reject(new TypeError('It is broken.')) : Promise.resolve('cancelled')
+  }
+  const message = { id: 1, kind: 'teasel.cancel.branch', body: { path: 'each/one' } }
+
+  for (const looks of [1, 2, 2]) {
+    requests.begin([message])
+    await flush()
+    expect(asked).toHaveLength(looks)
+  }
+  expect(requests.past).toEqual([1])
 })
