@@ -13,10 +13,11 @@ import {
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { isBuilt } from './built.js'
 import { publicEntries } from './entries.js'
 import { ROOT } from './vitest-report.js'
 
-// The package of a user: it is built and packed, checked by publint and attw, unpacked, and each of its
+// The package of a user: it is built, unless `dist/` is of these sources already, and packed, checked by publint and attw, unpacked, and each of its
 // entry points imported by plain Node. Its declarations are checked, too, with the library of ES2022 and nothing of Node.
 mkdirSync(join(ROOT, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(ROOT, '.cache/package-'))
@@ -70,7 +71,7 @@ function valuesOf(name: string): string[] {
 }
 
 try {
-  run('npm', ['pack', '--pack-destination', folder])
+  run('npm', ['pack', ...(isBuilt(ROOT) ? ['--ignore-scripts'] : []), '--pack-destination', folder])
   const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '')
   copyFileSync(tarball, join(ROOT, '.cache/teasel.tgz'))
   const { size } = statSync(tarball)
