@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
-import { minify } from 'terser'
+import { type MinifyOptions, minify } from 'terser'
 import type { Assets } from '../../src/ui/assets.js'
 import { ROOT } from './vitest-report.js'
 
@@ -50,15 +50,33 @@ export async function buildPage(): Promise<Assets> {
   return Object.fromEntries(Object.entries(files).map(([path, text]) => [path, assetOf(path, text)]))
 }
 
-/** A few kilobytes less than esbuild makes. */
+const OPTIONS: MinifyOptions = {
+  module: true,
+  ecma: 2020,
+  compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
+}
+const MADE = join(ROOT, '.cache/page')
+const { version: TERSER } = JSON.parse(readFileSync(join(ROOT, 'node_modules/terser/package.json'), 'utf8')) as {
+  readonly version: string
+}
+
+/**
+ * A few kilobytes less than esbuild makes. It takes seconds, and every process that serves the page of a checkout asks for
+ * it: what was made of the same text is kept.
+ */
 async function smaller(path: string, text: string): Promise<string> {
   if (!path.endsWith('.js')) return text
-  const made = await minify(text, {
-    module: true,
-    ecma: 2020,
-    compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
-  })
-  return made.code ?? text
+  const key = createHash('sha256')
+    .update(JSON.stringify([TERSER, OPTIONS, text]))
+    .digest('hex')
+  const kept = join(MADE, `${key}.js`)
+  if (existsSync(kept)) return readFileSync(kept, 'utf8')
+  const { code = text } = await minify(text, OPTIONS)
+  mkdirSync(MADE, { recursive: true })
+  // Renamed, so that no other process reads a part of it.
+  writeFileSync(`${kept}.${process.pid}`, code)
+  renameSync(`${kept}.${process.pid}`, kept)
+  return code
 }
 
 const TYPES: Readonly<Record<string, string>> = {
