@@ -17,6 +17,7 @@ import { publicState, type State } from '../state/freeze.js'
 // G2  A later caller gets the outcome, also when the run ended without a caller; a failure is then no unhandled
 //     rejection.
 // G3  The caller's signal has one listener while it is joined, and none afterwards.
+// G4  A run that answers that it waits still waits when its store has that; otherwise it goes on.
 
 /** Whether a run returns when everything left waits for messages from outside, or for times. */
 export type WhenWaiting = 'stay' | 'return'
@@ -88,13 +89,12 @@ export class ActiveRun {
     const watch = app.parent === undefined ? app.journal?.scope.settings.watch : undefined
     watch?.hold(whenWaiting === 'stay')
     if (app.parent === undefined) app.system.attendance.hold(true)
-    const tree = app.parent === undefined ? app.system.store?.tree : undefined
+    const tree = this.#tree
     tree?.attend(true)
     try {
       return await throughMaker(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
     } finally {
       tree?.attend(false)
-      if (this.#app.run?.running === true) await tree?.settled()
       this.joined = false
       watch?.hold(false)
       if (app.parent === undefined) app.system.attendance.hold(false)
@@ -108,24 +108,41 @@ export class ActiveRun {
     if (run === undefined) return this.ended
     const waits = run.waitState
     let changes = 0
-    const waiting = new Promise<Joined>((resolve) => {
-      const look = (): void => {
-        changes += 1
-        const seen = changes
-        if (!isSuspended(waits.level)) return
-        // After everything that is ready has run: an action may wait, and do something else a moment later.
-        macrotask(() => {
-          if (changes === seen && !this.#isDue) resolve(this.#waiting())
-        })
-      }
-      waits.changed = look
-      look()
-    })
+    /** Resolves with the number of changes before it waits. */
+    const waiting = (): Promise<number> =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          changes += 1
+          const seen = changes
+          if (!isSuspended(waits.level)) return
+          // After everything that is ready has run: an action may wait, and do something else a moment later.
+          macrotask(() => {
+            if (changes === seen && !this.#isDue) resolve(seen)
+          })
+        }
+        waits.changed = look
+        look()
+      })
     try {
-      return await Promise.race([this.ended, waiting])
+      for (;;) {
+        const seen = await Promise.race([this.ended.then(() => undefined), waiting()])
+        if (seen === undefined) return this.ended
+        const answer = this.#waiting()
+        if (this.#tree === undefined) return answer
+        this.#tree.attend(false)
+        await this.#tree.settled(true)
+        if (!run.running || run.cancellation !== undefined) return await this.ended
+        if (changes === seen && !this.#isDue) return answer // G4
+        this.#tree.attend(true)
+      }
     } finally {
       waits.changed = undefined
     }
+  }
+
+  /** What the store is told of the tree; undefined below a root, and without a store. */
+  get #tree(): NonNullable<Application['system']['store']>['tree'] | undefined {
+    return this.#app.parent === undefined ? this.#app.system.store?.tree : undefined
   }
 
   /** Whether a time has come, as it may have at once after a resume: its timer is about to change the level. */

@@ -62,6 +62,11 @@ export class AppStatus {
     return this.#status
   }
 
+  /** Whether the store has the status. */
+  get isStored(): boolean {
+    return this.#stored === this.#status
+  }
+
   /** @param now epoch milliseconds */
   set(status: SummaryStatus, now: number, ended: EndFacts = {}): void {
     if (status === this.#status && ended.error === undefined && ended.cancelled === undefined) return

@@ -5,7 +5,6 @@ import { payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
 import { AppStatus, type StatusSource, type StoringSummary, type WholeFacts } from './app-status.js'
 import type { CommittingStep, OpenMap } from './committing.js'
-import type { Awaitable } from './driver.js'
 import { isEnded } from './due.js'
 import type { Inbox } from './inbox.js'
 import type { StateLabel } from './labels.js'
@@ -24,6 +23,8 @@ import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 //     process has not died. A host that found it interrupted would take and release it until its delay is over.
 // F3  The summary of a root that waits is stored again when a question below has changed: the store compares it with
 //     the messages that are there.
+// F4  A run does not answer that it has ended by itself before its store has that. A failure and a cancel are answered
+//     without it: they are stored as well as it can be.
 
 /** The journal of an application, as its status uses it. */
 export interface StatusJournal {
@@ -120,22 +121,25 @@ export class JournalStatus {
     scope.requests.begin(this.#journal.inbox.requests)
   }
 
-  /** The run of the root has ended. */
-  ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Awaitable<void> {
-    const { tree } = this.#journal.scope
-    if (!tree.running) return tree.settled()
-    const last = status === 'cancelled' ? this.#cutOff : status
-    tree.end()
-    if (isEnded(last)) this.#journal.scope.requests.ended()
-    this.#app.set(last, this.#now)
-    return tree.settled()
+  /**
+   * The run of the root has ended.
+   * @throws the fault of the store, where it does not have a halt or an end that no row holds (F4)
+   */
+  async ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Promise<void> {
+    const { scope } = this.#journal
+    const { tree } = scope
+    if (tree.running) this.#endRoot(status === 'cancelled' ? this.#cutOff : status)
+    const app = this.#app
+    const refused = await tree.settled(!app.isStored)
+    if (refused === undefined || app.isStored) return
+    if (app.status === 'finished' || app.status === 'halted') scope.lose(refused)
   }
 
   /** A run of a root has ended that was cancelled for good before: only the lease of its claim ends. */
-  stays(): Awaitable<void> {
+  async stays(): Promise<void> {
     const { scope } = this.#journal
     scope.root ??= this.#source
-    return scope.tree.settled()
+    await scope.tree.settled()
   }
 
   /** A step is about to be saved. */

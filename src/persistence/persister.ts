@@ -7,8 +7,9 @@ import { Journal } from './journal.js'
 import { loadRecords } from './loading.js'
 import { storeReader } from './reading/store-reader.js'
 import type { StoredRecord } from './replay.js'
-import { Scope, saved } from './scope.js'
+import { Scope } from './scope.js'
 import { type JournalOptions, scopeSettings } from './settings.js'
+import { saved } from './under-way.js'
 
 /** Identifies a stored application. */
 export interface AppRef {

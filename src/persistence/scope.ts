@@ -13,6 +13,7 @@ import { RunRequests } from './requests.js'
 import type { ScopeSettings } from './scope-settings.js'
 import type { StoredRecord } from './stored-record.js'
 import { TreeStatus } from './tree-status.js'
+import { underWay } from './under-way.js'
 
 // Owns: all writes below one root: the claim, the order, an unavailable store; whether a stored root may be resumed.
 // P1  A synchronous driver is called at once, without a promise. Rows that arrive during an asynchronous save are saved
@@ -23,7 +24,8 @@ import { TreeStatus } from './tree-status.js'
 // P5  The store of a map is claimed after that of the root, with its incarnation as a fence. So a runner that was
 //     stopped while another took over the root cannot take the store of a map from it.
 // P6  Summaries without rows are stored after all rows before them. An unavailable store does not fail the run for them:
-//     they are stored with the next rows, or a third of a lease later.
+//     they are stored with the next rows, or a third of a lease later. Where the answer of a run depends on them, an
+//     unavailable store is awaited or ends the run, as for rows.
 
 export type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings, StartFacts } from './scope-settings.js'
 
@@ -32,6 +34,8 @@ export interface Batch {
   readonly rows: readonly Row[]
   readonly taken?: readonly number[]
   readonly summaries?: readonly StoringSummary[]
+  /** Whether the answer of a run depends on it, where it has no rows (P6). */
+  readonly awaited?: boolean
 }
 
 interface Waiting {
@@ -47,23 +51,6 @@ const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 5_000
 
 const NONE: readonly number[] = Object.freeze([])
-
-const saving = new WeakMap<PersisterDriver, Set<Scope>>()
-
-/** The trees that a driver is saving. */
-function underWay(driver: PersisterDriver): Set<Scope> {
-  let known = saving.get(driver)
-  if (known === undefined) {
-    known = new Set()
-    saving.set(driver, known)
-  }
-  return known
-}
-
-/** Resolves when every group given to a driver is saved. Does not wait for trees whose store is unavailable. */
-export async function saved(driver: PersisterDriver): Promise<void> {
-  for (const scope of [...underWay(driver)]) if (!scope.retrying) await scope.idle()
-}
 
 /** All writes below one root. */
 export class Scope {
@@ -99,10 +86,10 @@ export class Scope {
     this.#main = main
     this.#changed = main === undefined ? new Map() : main.#changed
     this.requests = main?.requests ?? new RunRequests(settings)
-    this.lease = main?.lease ?? new Lease(settings, (error) => this.#taken(error))
+    this.lease = main?.lease ?? new Lease(settings, (error) => this.#end(error))
     // An unavailable store is reported by what the run needs of it.
     if (main === undefined) this.lease.beaten = () => void this.requests.look().catch(() => {})
-    this.tree = main?.tree ?? new TreeStatus(this.lease, () => this.#storeChanged())
+    this.tree = main?.tree ?? new TreeStatus(this.lease, (awaited) => this.#storeChanged(awaited))
   }
 
   /** A stored record as this code resumes it. @throws {SnapshotError} when it does not fit */
@@ -130,25 +117,31 @@ export class Scope {
     else known.add(source)
   }
 
-  /** Stores the summaries that have changed (P6). */
-  async #storeChanged(): Promise<void> {
+  /** Stores the summaries that have changed (P6). @returns the error with which a store refused them */
+  async #storeChanged(awaited: boolean): Promise<unknown> {
     if (this.root !== undefined) this.#add(this.root)
     const all = [...this.#changed]
     this.#changed.clear()
-    for (const [scope, sources] of all) await scope.#storeOf(sources)
+    let refused: unknown
+    for (const [scope, sources] of all) refused = (await scope.#storeOf(sources, awaited)) ?? refused
+    return refused
   }
 
-  async #storeOf(sources: ReadonlySet<SummarySource>): Promise<void> {
-    if (this.#claim === undefined) return // the rows of its first save bring them
+  async #storeOf(sources: ReadonlySet<SummarySource>, awaited: boolean): Promise<unknown> {
+    if (this.#claim === undefined) return undefined // the rows of its first save bring them
     const summaries = [...sources].flatMap((source) => source() ?? [])
-    if (summaries.length === 0 && !this.#leaseIsDue && this.requests.past.length === 0) return
+    if (summaries.length === 0 && !this.#leaseIsDue && this.requests.past.length === 0) return undefined
     try {
-      await this.save({ rows: [], summaries })
-    } catch {
+      await this.save({ rows: [], summaries, awaited })
+    } catch (error) {
       for (const { lost } of summaries) lost()
       for (const source of sources) this.#add(source)
-      if (this.fault === undefined && !closedDrivers.has(this.settings.driver)) this.tree.changedLater(this.settings)
+      const isOpen = this.fault === undefined
+      if (isOpen && awaited && this.tree.running) this.#end(error)
+      else if (isOpen && !closedDrivers.has(this.settings.driver)) this.tree.changedLater(this.settings)
+      return error
     }
+    return undefined
   }
 
   /** Whether the lease in the store has to begin or to end. */
@@ -156,7 +149,7 @@ export class Scope {
     return this.#main === undefined && this.lease.isDue
   }
 
-  #taken(error: unknown): void {
+  #end(error: unknown): void {
     try {
       this.lose(error)
     } catch {
@@ -219,8 +212,12 @@ export class Scope {
   }
 
   #refused<T>(again: () => Awaitable<T>, error: unknown): Promise<T> {
-    const waits = this.settings.whenUnavailable === 'wait' && this.outage.lost !== undefined
-    return waits && isUnavailable(error) ? this.#retryUntilAvailable(again, error) : this.lose(error)
+    if (!this.#retries(error)) return this.lose(error)
+    return this.#retryUntilAvailable(again, error).catch((last: unknown) => this.lose(last))
+  }
+
+  #retries(error: unknown): boolean {
+    return this.settings.whenUnavailable === 'wait' && this.outage.lost !== undefined && isUnavailable(error)
   }
 
   /** Reads records. One that cannot be read fails the run (P4). */
@@ -302,6 +299,7 @@ export class Scope {
         rows: all.flatMap(({ batch }) => batch.rows),
         taken: all.flatMap(({ batch }) => batch.taken ?? []),
         summaries: all.flatMap(({ batch }) => batch.summaries ?? []),
+        awaited: all.some(({ batch }) => batch.awaited),
       })
     const ended = sent().then(
       () => all.forEach(({ saved }) => void saved()),
@@ -315,7 +313,7 @@ export class Scope {
     const claimed = this.claim()
     if (claimed !== undefined) return claimed.then(() => this.#send(batch))
     const { partitionKey, rootId, writer } = this.settings
-    const { rows, taken = [], summaries = [] } = batch
+    const { rows, taken = [], summaries = [], awaited = false } = batch
     const leaseMs = this.#main === undefined ? this.lease.due() : undefined
     const past = this.#main === undefined ? this.requests.past : NONE
     const group: Group = {
@@ -323,7 +321,7 @@ export class Scope {
       ...(summaries.length > 0 && { summaries: summaries.map(({ summary }) => summary) }),
       ...(leaseMs !== undefined && { leaseMs }),
     }
-    const sent = rows.length === 0 ? this.#sendSummaries(group) : this.#sendRows(group)
+    const sent = rows.length === 0 ? this.#sendSummaries(group, awaited) : this.#sendRows(group)
     return past.length === 0 ? sent : Promise.resolve(sent).then(() => this.requests.removed(past))
   }
 
@@ -342,10 +340,14 @@ export class Scope {
   }
 
   /** @throws the error of the store, which the run survives unless another runner has its claim (P6) */
-  async #sendSummaries(group: Group): Promise<void> {
+  async #sendSummaries(group: Group, awaited: boolean): Promise<void> {
     const { driver } = this.settings
+    const save = async (): Promise<void> => driver.save(group)
     try {
-      await this.outage.answerOf(driver.name, Promise.resolve(driver.save(group)))
+      await this.outage.answerOf(driver.name, save()).catch((error: unknown) => {
+        if (!awaited || !this.#retries(error)) throw error
+        return this.#retryUntilAvailable(save, error)
+      })
     } catch (error) {
       if (group.leaseMs !== undefined) this.lease.missed(group.leaseMs)
       if (isUnavailable(error)) throw error
@@ -353,7 +355,7 @@ export class Scope {
     }
   }
 
-  /** Retries a call until the store is available, or the wait is abandoned. */
+  /** Retries a call until the store is available. @throws its last error when the wait is abandoned */
   async #retryUntilAvailable<T>(again: () => Awaitable<T>, first: unknown): Promise<T> {
     let error = first
     const { driver } = this.settings
@@ -370,7 +372,7 @@ export class Scope {
       }
     }
     this.retrying = false
-    return this.lose(error)
+    throw error
   }
 
   async #isThere({ partitionKey, rows }: Group, error: unknown): Promise<boolean> {

@@ -11,6 +11,7 @@ import type { SummaryStatus } from './summary.js'
 // S2  The lease lives while a run is under way and a caller awaits it, or something of it can go on by itself.
 // S3  A change that comes with no row is stored a turn later, with all others of that turn, if it still differs. Where
 //     the store is away, it is tried again.
+// S4  What a run answers is what its store has: that it waits, and how it ended, are stored before.
 
 /** What one open application contributes. */
 export interface OpenFacts {
@@ -27,7 +28,7 @@ type Level = 'nothing' | 'siblings' | 'outside' | 'retry'
 const IDLE: OpenFacts = { pending: 0, retrying: false, dueAt: undefined }
 
 export class TreeStatus {
-  readonly #flush: () => Awaitable<void>
+  readonly #flush: (awaited: boolean) => Awaitable<unknown>
   readonly #lease: Pick<Lease, 'hold' | 'release'>
   readonly #open = new Map<string, OpenFacts>()
   pending = 0
@@ -36,7 +37,7 @@ export class TreeStatus {
   #running = false
   #level: Level = 'nothing'
   #attended = false
-  #flushing: Promise<void> | undefined
+  #flushing: Promise<unknown> | undefined
   #later = false
   /** Whether a timer runs for a change that could not be stored. */
   #again = false
@@ -47,8 +48,8 @@ export class TreeStatus {
   /** The ends of the time limits of branches. Made on first use. */
   #limits: Map<string, number> | undefined
 
-  /** @param flush stores the summaries that have changed */
-  constructor(lease: Pick<Lease, 'hold' | 'release'>, flush: () => Awaitable<void>) {
+  /** @param flush stores the summaries that have changed; called and answered as {@link TreeStatus.settled} */
+  constructor(lease: Pick<Lease, 'hold' | 'release'>, flush: (awaited: boolean) => Awaitable<unknown>) {
     this.#lease = lease
     this.#flush = flush
   }
@@ -181,12 +182,17 @@ export class TreeStatus {
     letExit(timer)
   }
 
-  /** Resolves when the store has what has changed. Never rejects. */
-  settled(): Promise<void> {
+  /**
+   * Resolves when the store has what has changed, or was tried. Never rejects.
+   * @param awaited whether the answer of a run depends on it: a store that is unavailable is awaited, if the run waits
+   * for stores; otherwise it ends a run that is under way (S4)
+   * @returns the error with which a store refused it
+   */
+  settled(awaited = false): Promise<unknown> {
     this.#later = false
     const before = this.#flushing ?? Promise.resolve()
     const ended = before
-      .then(() => this.#flush())
+      .then(() => this.#flush(awaited))
       .finally(() => {
         if (this.#flushing === ended) this.#flushing = undefined
       })

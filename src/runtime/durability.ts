@@ -165,20 +165,35 @@ export function timingOf({ parent, run }: Application): StoredTiming {
   return { startedAt: timing?.startedAt, deadlineAt: timing?.deadlineAt, attempts: run?.attempts?.branch ?? 1 }
 }
 
-/** Stores the result of a run, where its last step does not hold it. Resolves with the result in any case. */
+/**
+ * Stores the result of a run, where its last step does not hold it.
+ * @returns the result; of a root that ended by itself, and that its store does not have so, a failure with the fault of
+ * the store
+ */
 export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
   const { app, attempts } = run
-  const { checkpoint, parent } = app
+  const { checkpoint, parent, journal } = app
   const given = attempts?.branchRecovered === true && result.status === 'finished' ? checkpoint : undefined
   const facts = { timing: timingOf(app), given, visits: () => visitsOf(app), isBranch: parent?.map !== undefined }
   const written = writeEnd(app, result, facts)
-  const ended = written === undefined ? endSummary(app, result) : written.then(() => endSummary(app, result))
-  return ended === undefined ? result : Promise.resolve(ended).then(() => result)
+  if (parent === undefined && journal !== undefined) return endRoot(app, journal, result, written)
+  return written === undefined ? result : written.then(() => result)
 }
 
 /** Stores the status of a root, and ends its lease. */
-function endSummary({ parent, journal }: Application, { status }: RunResult): Awaitable<void> {
-  return parent === undefined ? journal?.summary.ended(status) : undefined
+async function endRoot(
+  app: Application,
+  { summary }: AppJournal,
+  result: RunResult,
+  written: Awaitable<void>,
+): Promise<RunResult> {
+  await written
+  try {
+    await summary.ended(result.status)
+    return result
+  } catch (fault) {
+    return failedRun(app, toError(fault))
+  }
 }
 
 /** The result of an application that ended, as its journal stores it. */

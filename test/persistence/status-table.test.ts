@@ -378,17 +378,18 @@ describe.each(stores)('the status of a run in a store (%s)', (_, open) => {
     async (how) => {
       const { graph, options, persister, reads, gateOf } = setUp(['work', 'ask'])
       const { persister: distant, leave, comeBack } = absent(persister, ({ rows }) => rows.length === 0)
-      const app = createApplication(graph, { ...options, persister: distant })
+      const whenUnavailable = how === 'unattended' ? 'wait' : 'fail'
+      const app = createApplication(graph, { ...options, persister: distant, whenUnavailable })
       const run = app.run({ whenWaiting: how === 'attended' ? 'stay' : 'return' })
       await reads({ status: 'running', branches: { work: 'running', ask: 'waiting' } })
 
       leave()
       gateOf('work').resolve('x')
       await reads({ status: 'running', branches: { ask: 'waiting', work: 'done' } })
-      if (how === 'unattended') await run
       comeBack()
       options.clock.advance(LEASE_MS)
 
+      if (how === 'unattended') expect(await run).toMatchObject({ status: 'waiting' })
       await reads({ status: 'waiting', pending: 1, branches: { ask: 'waiting', work: 'done' } })
       await app.send(answer('yes'), { path: 'map/ask' })
       await (how === 'unattended' ? app.run() : run)

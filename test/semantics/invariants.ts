@@ -181,6 +181,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     G2: ['waiting › keeps a failure after its return for the next run, once'],
     G3: ['waiting › rejects with the reason of a signal that fires after a join'],
+    G4: ['../persistence/stored-endings › goes on where something of it goes on while that is stored'],
   },
   'application/event-feed.ts': {
     F1: [
@@ -430,7 +431,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     P3: ['durability › is awaited on request, and nothing runs twice'],
     P4: ['lost-store › gets nothing more from the run that failed by it'],
     P5: ['own-persister › a runner that lost the root takes no store of a map from its successor'],
-    P6: ['../persistence/stored-status › a store that is away only for a summary does not fail the run'],
+    P6: [
+      '../persistence/stored-status › a store that is away only for a summary does not fail the run',
+      '../persistence/stored-endings › rejects with the fault of its store otherwise, and its log has the same end',
+    ],
   },
   'pool/packets.ts': {
     K1: ['../executor/pool › stream the chunks of a branch in order', '../executor/packets › arrive as they were put'],
@@ -864,6 +868,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../host/release › a run is released in a retry delay, and taken again when that is over',
     ],
     F3: ['../persistence/stored-status › a message that is stored just before its question answers it'],
+    F4: [
+      '../persistence/stored-endings › has ended when its store has that, if it waits for a store that is away',
+      '../persistence/stored-endings › rejects with the fault of its store otherwise, and ends when it is run again',
+    ],
   },
   'persistence/lease.ts': {
     E1: ['../persistence/stored-status › a run whose process died is running until its lease is over'],
@@ -905,6 +913,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../persistence/stored-status › a halted run is halted, running again at once',
       '../persistence/status-table › is waiting once its store is back that was away as it began to wait',
     ],
+    S4: ['../persistence/stored-endings › returns when its store has that, if it waits for a store that is away'],
   },
   'persistence/wait-note.ts': {
     N1: ['sleeping › at any time leaves each sleep with its moment'],

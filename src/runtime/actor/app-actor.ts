@@ -87,8 +87,9 @@ function createAppLogic(plan: Plan): LooseLogic<AppSnapshot> {
   }
 }
 
-function stopRun({ run, system }: Application): void {
+function stopRun({ run, system, parent }: Application): void {
   if (run?.running === true) run.stop(createCancellation('stop', 'stop', system.passed()))
+  if (parent === undefined) system.outage?.cancelled(system.graceMs) // a run that has ended may wait for its store
 }
 
 /**

@@ -52,7 +52,9 @@ async function runAndReport(app: Application, request: RunRequest): Promise<RunR
   system.lookAtWall()
   if (end.status === 'cancelled' && app.parent === undefined && isFinal(end.cancellation.cause))
     app.cancelled = end.cancellation
-  if (app.journal !== undefined) await (cancelled === undefined ? recordEnd(run, end) : app.journal.summary.stays())
+  if (app.journal !== undefined)
+    if (cancelled === undefined) end = await recordEnd(run, end)
+    else await app.journal.summary.stays()
   const { status, state } = end
   const error = status === 'failed' ? { error: end.error } : undefined
   emit(app, { type: 'run.end', status, state, ...error })
