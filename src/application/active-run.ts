@@ -36,6 +36,8 @@ export type Joined =
       readonly leaked: readonly Leak[]
     }
 
+type StoredTree = NonNullable<Application['system']['store']>['tree'] | undefined
+
 export class ActiveRun {
   readonly request: RunRequest
   readonly ended: Promise<RunResult>
@@ -86,69 +88,58 @@ export class ActiveRun {
     if (!this.#begun) this.#begin()
     signal?.addEventListener('abort', onAbort, { once: true }) // G3
     if (signal?.aborted === true) onAbort() // aborted by the first step, before its first await
-    const watch = app.parent === undefined ? app.journal?.scope.settings.watch : undefined
+    const root = app.parent === undefined ? app.system : undefined
+    const watch = root && app.journal?.scope.settings.watch
+    const tree = root?.store?.tree
     watch?.hold(whenWaiting === 'stay')
-    if (app.parent === undefined) app.system.attendance.hold(true)
-    const tree = this.#tree
+    root?.attendance.hold(true)
     tree?.attend(true)
     try {
-      return await throughMaker(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting()))
+      return await throughMaker(app, () => (whenWaiting === 'stay' ? this.ended : this.#endedOrWaiting(tree)))
     } finally {
       tree?.attend(false)
       this.joined = false
       watch?.hold(false)
-      if (app.parent === undefined) app.system.attendance.hold(false)
+      root?.attendance.hold(false)
       this.#backpressure = {}
       signal?.removeEventListener('abort', onAbort)
     }
   }
 
-  async #endedOrWaiting(): Promise<Joined> {
+  /** @param tree what the store is told of it; undefined below a root, and without a store */
+  async #endedOrWaiting(tree: StoredTree): Promise<Joined> {
     const { run } = this.#app
     if (run === undefined) return this.ended
     const waits = run.waitState
     let changes = 0
-    /** Resolves with the number of changes before it waits. */
-    const waiting = (): Promise<number> =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          changes += 1
-          const seen = changes
-          if (!isSuspended(waits.level)) return
-          // After everything that is ready has run: an action may wait, and do something else a moment later.
-          macrotask(() => {
-            if (changes === seen && !this.#isDue) resolve(seen)
-          })
-        }
-        waits.changed = look
-        look()
-      })
-    try {
-      for (;;) {
-        const seen = await Promise.race([this.ended.then(() => undefined), waiting()])
-        if (seen === undefined) return this.ended
-        const answer = this.#waiting()
-        if (this.#tree === undefined) return answer
-        this.#tree.attend(false)
-        await this.#tree.settled(true)
-        if (!run.running || run.cancellation !== undefined) return await this.ended
-        if (changes === seen && !this.#isDue) return answer // G4
-        this.#tree.attend(true)
+    const waiting = new Promise<Joined>((resolve) => {
+      const look = (): void => {
+        changes += 1
+        const seen = changes
+        const isSame = (): boolean => changes === seen && !run.cancellation && !this.#isDue
+        tree?.attend(true)
+        if (!isSuspended(waits.level)) return
+        // After everything that is ready has run: an action may wait, and do something else a moment later.
+        macrotask(async () => {
+          if (!isSame()) return
+          tree?.attend(false)
+          await tree?.settled(true)
+          if (isSame()) resolve(this.#waiting()) // G4
+        })
       }
+      waits.changed = look
+      look()
+    })
+    try {
+      return await Promise.race([this.ended, waiting])
     } finally {
       waits.changed = undefined
     }
   }
 
-  /** What the store is told of the tree; undefined below a root, and without a store. */
-  get #tree(): NonNullable<Application['system']['store']>['tree'] | undefined {
-    return this.#app.parent === undefined ? this.#app.system.store?.tree : undefined
-  }
-
   /** Whether a time has come, as it may have at once after a resume: its timer is about to change the level. */
   get #isDue(): boolean {
-    const [first] = allDue(this.#app)
-    return first !== undefined && first.at <= this.#app.system.clock.now()
+    return (allDue(this.#app)[0]?.at ?? Infinity) <= this.#app.system.clock.now()
   }
 
   #waiting(): Joined {

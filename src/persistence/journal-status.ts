@@ -123,20 +123,20 @@ export class JournalStatus {
 
   /**
    * The run of the root has ended.
-   * @throws the fault of the store, where it does not have a halt or an end that no row holds (F4)
+   * @returns the fault of the store, where it does not have a halt or an end that no row holds (F4)
    */
-  async ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Promise<void> {
+  async ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Promise<Error | undefined> {
     const { scope } = this.#journal
     const { tree } = scope
     if (tree.running) this.#endRoot(status === 'cancelled' ? this.#cutOff : status)
     const app = this.#app
     const refused = await tree.settled(!app.isStored)
-    if (refused === undefined || app.isStored) return
-    if (app.status === 'finished' || app.status === 'halted') scope.lose(refused)
+    const endedByItself = app.status === 'finished' || app.status === 'halted'
+    return refused !== undefined && !app.isStored && endedByItself ? scope.end(refused) : undefined
   }
 
   /** A run of a root has ended that was cancelled for good before: only the lease of its claim ends. */
-  async stays(): Promise<void> {
+  async stays(): Promise<undefined> {
     const { scope } = this.#journal
     scope.root ??= this.#source
     await scope.tree.settled()

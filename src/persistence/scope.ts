@@ -86,7 +86,7 @@ export class Scope {
     this.#main = main
     this.#changed = main === undefined ? new Map() : main.#changed
     this.requests = main?.requests ?? new RunRequests(settings)
-    this.lease = main?.lease ?? new Lease(settings, (error) => this.#end(error))
+    this.lease = main?.lease ?? new Lease(settings, (error) => this.end(error))
     // An unavailable store is reported by what the run needs of it.
     if (main === undefined) this.lease.beaten = () => void this.requests.look().catch(() => {})
     this.tree = main?.tree ?? new TreeStatus(this.lease, (awaited) => this.#storeChanged(awaited))
@@ -137,7 +137,7 @@ export class Scope {
       for (const { lost } of summaries) lost()
       for (const source of sources) this.#add(source)
       const isOpen = this.fault === undefined
-      if (isOpen && awaited && this.tree.running) this.#end(error)
+      if (isOpen && awaited && this.tree.running) this.end(error)
       else if (isOpen && !closedDrivers.has(this.settings.driver)) this.tree.changedLater(this.settings)
       return error
     }
@@ -147,14 +147,6 @@ export class Scope {
   /** Whether the lease in the store has to begin or to end. */
   get #leaseIsDue(): boolean {
     return this.#main === undefined && this.lease.isDue
-  }
-
-  #end(error: unknown): void {
-    try {
-      this.lose(error)
-    } catch {
-      // The run ends with it.
-    }
   }
 
   /** The same tree in another store. */
@@ -236,13 +228,18 @@ export class Scope {
 
   /** Ends the run with the error of the store (P4). */
   lose(thrown: unknown): never {
+    throw this.end(thrown)
+  }
+
+  /** As {@link Scope.lose}, without throwing. @returns the error of the store */
+  end(thrown: unknown): Error {
     // A thrown `undefined` would count as a cancel without a reason.
     const error = isInstance(thrown, Error) ? thrown : unavailable(this.settings.driver.name, 'answer', thrown)
     const fault = faultOf(error)
     if (fault !== 'taken-over' && fault !== 'conflict' && fault !== 'corrupt') this.uncertain = true
     this.fault ??= { error }
     this.outage.lost?.(error)
-    throw error
+    return error
   }
 
   /** Later rows get orders above this one. */

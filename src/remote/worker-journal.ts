@@ -116,8 +116,8 @@ export class WorkerJournal implements MapJournal {
     this.status = new OwnersStatus(link, number, last)
     this.summary = {
       begins() {},
-      async ended() {},
-      async stays() {},
+      ended: async () => undefined,
+      stays: async () => undefined,
       limits: (at) => link.tell(number, { do: 'limits', at }),
       delays: () => link.tell(number, { do: 'delays' }),
       goesOn: () => link.tell(number, { do: 'goesOn' }),

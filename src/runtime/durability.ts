@@ -176,24 +176,12 @@ export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
   const given = attempts?.branchRecovered === true && result.status === 'finished' ? checkpoint : undefined
   const facts = { timing: timingOf(app), given, visits: () => visitsOf(app), isBranch: parent?.map !== undefined }
   const written = writeEnd(app, result, facts)
-  if (parent === undefined && journal !== undefined) return endRoot(app, journal, result, written)
-  return written === undefined ? result : written.then(() => result)
-}
-
-/** Stores the status of a root, and ends its lease. */
-async function endRoot(
-  app: Application,
-  { summary }: AppJournal,
-  result: RunResult,
-  written: Awaitable<void>,
-): Promise<RunResult> {
-  await written
-  try {
-    await summary.ended(result.status)
-    return result
-  } catch (fault) {
-    return failedRun(app, toError(fault))
+  const end = async (): Promise<RunResult> => {
+    await written
+    const fault = parent === undefined && (await journal?.summary.ended(result.status))
+    return fault ? failedRun(app, fault) : result
   }
+  return parent === undefined || written !== undefined ? end() : result
 }
 
 /** The result of an application that ended, as its journal stores it. */

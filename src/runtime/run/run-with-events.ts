@@ -53,8 +53,7 @@ async function runAndReport(app: Application, request: RunRequest): Promise<RunR
   if (end.status === 'cancelled' && app.parent === undefined && isFinal(end.cancellation.cause))
     app.cancelled = end.cancellation
   if (app.journal !== undefined)
-    if (cancelled === undefined) end = await recordEnd(run, end)
-    else await app.journal.summary.stays()
+    end = (await (cancelled === undefined ? recordEnd(run, end) : app.journal.summary.stays())) ?? end
   const { status, state } = end
   const error = status === 'failed' ? { error: end.error } : undefined
   emit(app, { type: 'run.end', status, state, ...error })
