@@ -3,6 +3,7 @@ import { createPersister, type Group, memoryPersister, PersistenceError, type Pe
 import { ManualClock } from 'teasel/testing'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
+import { loopback, type TreeLoopback } from '../support/channel/loopback.js'
 import { defer, flush, flushUntil } from '../support/deferred.js'
 import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -125,6 +126,49 @@ describe('a run that is asked to return while it waits', () => {
 
     expect(await run).toMatchObject({ status: 'finished', state: { answer: 'yes' } })
     expect(await store.status()).toBe('finished')
+  })
+
+  it('goes on where a branch elsewhere loses its worker while that is stored, and returns when it waits again', async () => {
+    const clock = new ManualClock()
+    const store = held(clock)
+    let place: TreeLoopback | undefined
+    const executor = loopback((made) => {
+      place = made
+    })
+    const [storing, gate, again] = [defer(), defer(), defer()]
+    const asksLate = kit.action({
+      reads: [],
+      writes: ['answer'],
+      async run({ context }) {
+        if (context.delivery > 1) await again.promise
+        return { answer: (await context.receiveOne(approve)).body }
+      },
+    })
+    const map = kit.mapActions({ reads: [], writes: ['n'], executor, actions: { asksLate }, reduce: () => ({ n: 1 }) })
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      ...{ appId: 'run', entrypoint: 'map', state: {}, persister: store.persister, clock, logger: quiet },
+    })
+    store.onSummaries = (group) => {
+      if (!group.summaries?.some(({ appId, status }) => appId === 'run' && status === 'waiting')) return undefined
+      storing.resolve()
+      return gate.promise
+    }
+    let returned = false
+    const run = app.run({ whenWaiting: 'return' }).finally(() => {
+      returned = true
+    })
+    await storing.promise
+    await flush()
+    place?.die(true)
+    await flush()
+    gate.resolve()
+    await flush()
+    expect(returned).toBe(false)
+
+    again.resolve()
+    expect(await run).toMatchObject({ status: 'waiting', pending: [{ kinds: ['approve'] }] })
+    expect(await store.status()).toBe('waiting')
+    await app.shutdown()
   })
 })
 
