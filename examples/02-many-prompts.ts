@@ -53,7 +53,7 @@ const askAll = kit.mapStates({
 //   direction LR
 //   state "prepare" as n0
 //   state "askAll" as n1 {
-//     state "each branch" as n2
+//     state "each branch × N" as n2
 //   }
 //   [*] --> n0
 //   n0 --> n1

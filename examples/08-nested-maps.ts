@@ -77,9 +77,9 @@ const compare = survey.mapStates({
 // stateDiagram-v2
 //   direction LR
 //   state "compare" as n0 {
-//     state "each branch" as n1 {
+//     state "each branch × N" as n1 {
 //       state "countAll" as n2 {
-//         state "each branch" as n4
+//         state "each branch × N" as n4
 //       }
 //       state "average" as n3
 //       [*] --> n2

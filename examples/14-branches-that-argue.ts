@@ -8,7 +8,7 @@
 // stateDiagram-v2
 //   direction LR
 //   state "argue" as n0 {
-//     state "each branch" as n1
+//     state "each branch × N" as n1
 //   }
 //   [*] --> n0
 //   n0 --> [*]

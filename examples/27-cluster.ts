@@ -11,7 +11,7 @@
 // stateDiagram-v2
 //   direction LR
 //   state "survey" as n0 {
-//     state "each branch" as n1 {
+//     state "each branch × N" as n1 {
 //       state "split" as n2
 //       state "measure" as n3
 //       [*] --> n2

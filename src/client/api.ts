@@ -3,6 +3,8 @@ import type { Json, Payload } from '../read/payload.js'
 import type { AppTarget, BranchQuery, RunNumbers, RunTarget } from '../read/reader.js'
 import type { RunSummary } from '../read/run-summary.js'
 import type { Pending, RunTree } from '../read/tree.js'
+import type { LaidPicture } from '../visualize/places.js'
+import type { RunMarks } from '../visualize/run-marks.js'
 import type { WireEvent } from '../wire/events.js'
 
 // Owns: what the page, the client and the command line ask for besides a `Reader`. All of it is JSON.
@@ -64,6 +66,24 @@ export interface Chunks {
   readonly text?: string
   /** Whether more follow than were read. */
   readonly more?: true
+}
+
+/** Options of the picture of a run. */
+export interface RunPictureQuery extends AppTarget {
+  /** Whether the steps of the application itself are left out of the marks, so that only branches below are read. */
+  readonly below?: boolean | undefined
+  /** The `shape` that is known: equal places are not sent again. */
+  readonly shape?: string | undefined
+}
+
+/** The picture of an application of a run: each branch of a map with up to twelve is a box of its own. */
+export interface RunPicture {
+  /** Absent where the server has no graph of the run, and where the places are those of the `shape` asked with. */
+  readonly laid?: LaidPicture
+  /** What the run adds to it. */
+  readonly marks: RunMarks
+  /** Names the graph and its boxes: equal for equal ones. */
+  readonly shape: string
 }
 
 /** One page of events. */

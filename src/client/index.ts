@@ -19,6 +19,8 @@ export type {
   ResumeRequest,
   RunActions,
   RunOutcome,
+  RunPicture,
+  RunPictureQuery,
   StepRequest,
   StreamBatch,
   StreamFrame,

@@ -1,6 +1,5 @@
 import type { RunTarget } from '../read/reader.js'
-import type { LaidPicture } from '../visualize/places.js'
-import type { RunMarks } from '../visualize/run-marks.js'
+import type { RunPicture } from './api.js'
 import { LiveAnswer, type Question } from './live-answer.js'
 import { type ChunkTarget, LiveChunks } from './live-chunks.js'
 import { LiveTopics } from './live-topics.js'
@@ -8,14 +7,6 @@ import type { Live, LiveValue } from './live-value.js'
 import { type RunClient, runTopic } from './run-client.js'
 
 // Owns: what is listened to of one client: equal questions are asked once.
-
-/** The graph of a run, and what the run adds to it. */
-export interface RunPicture {
-  /** Undefined where the server has no graph of the run. */
-  readonly laid: LaidPicture | undefined
-  readonly marks: RunMarks
-  readonly hash: string | undefined
-}
 
 /** The values of one client that somebody listens to. */
 export class LiveRuns {
@@ -65,15 +56,12 @@ export function liveRunsOf(client: RunClient): LiveRuns {
   return known
 }
 
-/** The picture of a run. Its graph is read once. */
+/** The picture of a run. Its places are read again when its boxes are others. */
 export const pictureQuestion = (ref: RunTarget): Question<RunPicture> => ({
   topic: runTopic(ref),
   async ask(client, before) {
-    const tree = await client.describe({ ...ref, first: 1, depth: 1 })
-    if (tree === undefined) return undefined
-    const hash = tree.run.graph ?? tree.run.name
-    const laid = before?.hash === hash && before?.laid !== undefined ? before.laid : hash && (await client.laid(hash))
-    const marks = (await client.marks(ref)) ?? { actions: {}, taken: {} }
-    return { laid: laid || undefined, marks, hash }
+    const answer = await client.picture({ ...ref, shape: before?.shape })
+    if (answer === undefined || answer.laid !== undefined || answer.shape !== before?.shape) return answer
+    return { ...answer, ...(before.laid !== undefined && { laid: before.laid }) }
   },
 })

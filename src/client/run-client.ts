@@ -21,6 +21,8 @@ import type {
   Outcome,
   ProjectSummary,
   RunActions,
+  RunPicture,
+  RunPictureQuery,
 } from './api.js'
 import { type FollowedFrame, followStream, type StreamOptions } from './follow-stream.js'
 import { Requests, type RunClientOptions } from './requests.js'
@@ -55,6 +57,8 @@ export interface RunClient extends Reader, RunActions {
   laid(hash: string): Promise<LaidPicture | undefined>
   /** What a run adds to the picture of its graph; undefined for an unknown run. */
   marks(ref: RunTarget): Promise<RunMarks | undefined>
+  /** An application of a run as it is drawn, with the places of its boxes; undefined for an unknown one. */
+  picture(query: RunPictureQuery): Promise<RunPicture | undefined>
   /** The branches of one visit of a map, a letter each. */
   mosaic(query: MosaicQuery): Promise<Mosaic>
   /** The difference of two states; undefined if they are equal. */
@@ -118,7 +122,8 @@ function clientOf(to: Requests): RunClient {
 
 function readingOf(
   to: Requests,
-): Reader & Pick<RunClient, 'projects' | 'graph' | 'laid' | 'marks' | 'mosaic' | 'diff' | 'jsonPatch' | 'chunks'> {
+): Reader &
+  Pick<RunClient, 'projects' | 'graph' | 'laid' | 'marks' | 'picture' | 'mosaic' | 'diff' | 'jsonPatch' | 'chunks'> {
   return {
     list: (query = {}) => to.get('runs', { ...filterMembers(query), ...pageMembers(query) }, query.labels),
     count: (filter = {}) => to.get('runs/count', { ...filterMembers(filter), upTo: filter.upTo }, filter.labels),
@@ -152,6 +157,8 @@ function readingOf(
     graph: (hash) => to.find(`graphs/${encodeURIComponent(hash)}`),
     laid: (hash) => to.find(`graphs/${encodeURIComponent(hash)}/laid`),
     marks: (ref) => to.find(runPath(ref, '/marks'), appMembers(ref)),
+    picture: (query) =>
+      to.find(runPath(query, '/picture'), { ...appMembers(query), below: query.below, shape: query.shape }),
     mosaic: (query) =>
       to.get(runPath(query, '/mosaic'), {
         ...appMembers(query),

@@ -4,15 +4,15 @@ import { tryGet } from '../internal/guards.js'
 import type { RunFilter } from '../read/reader.js'
 import type { RunRef } from '../read/run-summary.js'
 import { BRANCH_STATUSES, RUN_STATUSES, STEP_STATUSES } from '../read/status.js'
-import { printedPath } from '../read/wire-path.js'
 import { compareCursors } from '../wire/events.js'
 import { actionsFor } from './actions.js'
 import { json, SAFE_HEADERS } from './answers.js'
 import { exportLines } from './export-run.js'
-import { graphOf, laidOf } from './graph-of.js'
 import { differenceOf, jsonPatchOf } from './json-patch.js'
+import { graph, laid, picture } from './picture-routes.js'
 import { type OpenProject, type Projects, tellsEvents } from './project.js'
 import { chunksOf, eventPage, marksOf, mosaicOf, statesOf } from './read-run.js'
+import { missing, refOf } from './run-ref.js'
 import { SearchQuery } from './search-query.js'
 import { shortStep } from './shorten.js'
 
@@ -96,23 +96,6 @@ const due: Route = async ({ project, params }) => {
 
 const TOP: Readonly<Record<string, Route>> = { runs: list, pending, due }
 
-const FOREVER = { 'cache-control': 'private, max-age=31536000, immutable' }
-
-const ofGraph =
-  (find: (project: OpenProject, hash: string) => Promise<object | undefined>) =>
-  async ({ project, params }: ReadCall, hash: string): Promise<Response> => {
-    new SearchQuery(params, '').done()
-    const found = await find(project, hash)
-    if (found === undefined) throw new UiError('no-graph', `The project "${project.name}" has no graph "${hash}".`)
-    return json(found, 200, Object.hasOwn(project.graphs, hash) ? {} : FOREVER)
-  }
-
-const graph = ofGraph(graphOf)
-/** A picture with its places, with room for the marks of a run. */
-const laid = ofGraph(laidOf)
-
-const refOf = (query: SearchQuery, runId: string) => ({ runId, partitionKey: query.partition(), path: query.path() })
-
 const describe: RunRoute = async ({ project, params }, runId) => {
   const query = new SearchQuery(params, 'partition path first depth')
   const ref = { ...refOf(query, runId), first: query.whole('first'), depth: query.whole('depth') }
@@ -120,13 +103,6 @@ const describe: RunRoute = async ({ project, params }, runId) => {
   const tree = await project.reader.describe(ref)
   if (tree === undefined) throw await missing(project, ref)
   return json(tree)
-}
-
-/** Which part of an address is not there. */
-async function missing({ reader, name }: OpenProject, { path, ...ref }: ReturnType<typeof refOf>): Promise<UiError> {
-  const run = path.length === 0 ? undefined : await reader.describe({ ...ref, path: [], first: 1, depth: 1 })
-  if (run === undefined) return new UiError('no-run', `There is no run "${ref.runId}" in the project "${name}".`)
-  return new UiError('no-path', `The run "${ref.runId}" has nothing at "${printedPath(path)}".`)
 }
 
 const branches: RunRoute = async ({ project, params }, runId) => {
@@ -258,6 +234,7 @@ const OF_RUN: Readonly<Record<string, RunRoute>> = {
   diff: difference,
   chunks,
   marks,
+  picture,
   events,
   export: exportRun,
 }

@@ -1,8 +1,10 @@
 import type { AnyRunnable } from '../action/action.js'
-import { markedName, STATUS_COLORS, takenText } from './mark-text.js'
+import { flatText, toDataPath } from './data-path.js'
+import { DASHED_STATUSES, markedName, STATUS_COLORS, takenText } from './mark-text.js'
 import type { ActionPicture, BranchPicture, GraphPicture, PictureOptions } from './picture.js'
 import { pictureOf } from './picture-of.js'
-import { edgeOf, type RunMarks } from './run-marks.js'
+import { edgeOf, markAt, type RunMarks } from './run-marks.js'
+import { pictureOfRun } from './run-picture.js'
 
 // Owns: the text of a graph for Graphviz.
 // Does not own: what is drawn (picture.ts).
@@ -34,9 +36,9 @@ export interface DotOptions extends PictureOptions {
  * ```
  */
 export function toDot(branch: AnyRunnable, options: DotOptions = {}): string {
-  const { direction = 'TB', depth } = options
+  const { direction = 'TB', depth = 1, run } = options
   const drawing = new Drawing(options)
-  drawing.graph(pictureOf(branch, depth === undefined ? {} : { depth }), 1, '')
+  drawing.graph(pictureOfRun(pictureOf(branch, { depth }), run, { depth }), 1, '')
   return [
     'digraph {',
     `  compound=true; rankdir=${direction}; fontname="Helvetica";`,
@@ -46,6 +48,8 @@ export function toDot(branch: AnyRunnable, options: DotOptions = {}): string {
     '}',
   ].join('\n')
 }
+
+const IN_CLUSTER = { separator: '; ' } as const
 
 /** Where edges of an action begin and end: Graphviz joins nodes, and cuts the edge at the border of a cluster. */
 interface Anchor {
@@ -68,9 +72,9 @@ class Drawing {
     // A printed address has no `#` of its own.
     const start = `${above}#start`
     const end = `${above}#end`
-    this.#line(level, `${quoted(start)} [shape=circle, style=filled, fillcolor=black, label="", width=0.15];`)
+    this.#line(level, `${idOf(start)} [shape=circle, style=filled, fillcolor=black, label="", width=0.15];`)
     if (edges.some(({ to }) => to === undefined))
-      this.#line(level, `${quoted(end)} [shape=doublecircle, style=filled, fillcolor=black, label="", width=0.1];`)
+      this.#line(level, `${idOf(end)} [shape=doublecircle, style=filled, fillcolor=black, label="", width=0.1];`)
     const at = (path: string | undefined): Anchor =>
       anchors.get(path ?? '') ?? { node: path === undefined ? end : path, cluster: undefined }
     this.#edge({ node: start, cluster: undefined }, at(entry), [], level)
@@ -93,36 +97,40 @@ class Drawing {
     const { path, branches, more } = action
     const label = quoted(this.#label(action))
     if (branches.length === 0) {
-      this.#line(level, `${quoted(path)} [label=${label}${this.#style(path)}];`)
+      this.#line(level, `${idOf(path)} [label=${label}${this.#style(path)}];`)
       return { node: path, cluster: undefined }
     }
     const cluster = `cluster_${this.#clusters++}`
     this.#line(level, `subgraph ${cluster} {`)
-    this.#line(level + 1, `label=${label}; style=rounded; id=${quoted(path)};`)
+    this.#line(level + 1, `label=${label}; style=rounded; id=${idOf(path)}${this.#style(path, IN_CLUSTER)};`)
     const nodes = branches.map((one): string => {
       if (one.graph === undefined) {
-        this.#line(level + 1, `${quoted(one.path)} [label=${quoted(this.#name(one))}];`)
+        this.#line(
+          level + 1,
+          `${idOf(one.path)} [label=${quoted(this.#name(one))}${this.#style(one.path, { isMany: one.isMany })}];`,
+        )
         return one.path
       }
       this.#line(level + 1, `subgraph cluster_${this.#clusters++} {`)
-      this.#line(level + 2, `label=${quoted(this.#name(one))}; style="rounded,dashed";`)
+      const style = this.#style(one.path, { ...IN_CLUSTER, isMany: one.isMany })
+      this.#line(level + 2, `label=${quoted(this.#name(one))}; style=rounded; id=${idOf(one.path)}${style};`)
       const node = this.graph(one.graph, level + 2, `${one.path}/`)
       this.#line(level + 1, '}')
       return node
     })
     if (more > 0)
-      this.#line(level + 1, `${quoted(`${path}/#more`)} [label=${quoted(`… ${more} more`)}, shape=plaintext];`)
+      this.#line(level + 1, `${idOf(`${path}/#more`)} [label=${quoted(`… ${more} more`)}, shape=plaintext];`)
     this.#line(level, '}')
     return { node: nodes[Math.floor((nodes.length - 1) / 2)] ?? path, cluster }
   }
 
   #name({ path, name, isMany }: BranchPicture): string {
-    return markedName(isMany ? `${name} × N` : name, this.#options.run?.actions[path])
+    return markedName(isMany ? `${name} × N` : name, markAt(this.#options.run, path))
   }
 
   #label(action: ActionPicture): string {
     const { path, name, reads, writes } = action
-    const head = markedName(name, this.#options.run?.actions[path])
+    const head = markedName(name, markAt(this.#options.run, path))
     if (this.#options.state !== true) return head
     const keys = [
       reads.length > 0 ? `reads ${reads.join(', ')}` : '',
@@ -131,10 +139,16 @@ class Drawing {
     return [head, ...keys].filter((part) => part !== '').join('\n')
   }
 
-  #style(path: string): string {
-    const status = this.#options.run?.actions[path]?.status
-    if (status === undefined) return ''
-    return `, color=${quoted(STATUS_COLORS[status])}, penwidth=2`
+  /** @param isMany whether it stands for branches of different statuses */
+  #style(path: string, { separator = ', ', isMany = false } = {}): string {
+    const status = isMany ? undefined : markAt(this.#options.run, path)?.status
+    const isDashed = isMany || (status !== undefined && DASHED_STATUSES.has(status))
+    return [
+      ...(status === undefined ? [] : [`color=${quoted(STATUS_COLORS[status])}`, 'penwidth=2']),
+      ...(isDashed ? ['style="rounded,dashed"'] : []),
+    ]
+      .map((fact) => `${separator}${fact}`)
+      .join('')
   }
 
   #edge(from: Anchor, to: Anchor, facts: readonly string[], level: number): void {
@@ -146,7 +160,7 @@ class Drawing {
     // Within one cluster, its border cannot be both ends of an edge.
     const kept = from.cluster !== undefined && from.cluster === to.cluster ? facts : all
     const attributes = kept.length === 0 ? '' : ` [${kept.join(', ')}]`
-    this.#line(level, `${quoted(from.node)} -> ${quoted(to.node)}${attributes};`)
+    this.#line(level, `${idOf(from.node)} -> ${idOf(to.node)}${attributes};`)
   }
 
   #line(level: number, text: string): void {
@@ -154,11 +168,9 @@ class Drawing {
   }
 }
 
-/** A quoted text of Graphviz: a backslash begins an escape, a quote ends it, and a control character has no place in it. */
+/** A quoted text of Graphviz: a backslash begins an escape, and a quote ends it. A line of it is one of the picture. */
 const quoted = (text: string): string =>
-  `"${text
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '\\"')
-    .replaceAll('\n', '\\n')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to leave out
-    .replace(/[\u0000-\u001f\u007f]/g, ' ')}"`
+  `"${text.split('\n').map(flatText).join('\n').replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
+
+/** Two addresses are two ids. */
+const idOf = (path: string): string => quoted(toDataPath(path))

@@ -1,5 +1,6 @@
 import type { BranchStatus } from '../read/status.js'
-import { markedName, STATUS_COLORS, takenText } from './mark-text.js'
+import { toDataPath } from './data-path.js'
+import { DASHED_STATUSES, markedName, STATUS_COLORS, takenText } from './mark-text.js'
 import {
   DOT,
   type LaidAction,
@@ -11,7 +12,7 @@ import {
   type Place,
   textWidth,
 } from './places.js'
-import { edgeOf, type RunMarks } from './run-marks.js'
+import { edgeOf, markAt, type RunMarks } from './run-marks.js'
 
 // Owns: how a laid out picture looks, as SVG. It needs neither the graph nor the engine.
 // V1  Nothing of the graph is markup: every text is escaped, and what XML cannot hold is left out.
@@ -34,11 +35,11 @@ export function textsOf({ state = false, run }: Pick<DrawOptions, 'state' | 'run
     label: ({ label, from, to }) =>
       [shortened(label), takenText(run?.taken[edgeOf(from, to)])].filter((part) => part !== '').join(' '),
     name: (one) => {
-      const name = markedName(shortened(one.name), run?.actions[one.path])
+      const name = markedName(shortened(one.name), markAt(run, one.path))
       return one.isMany ? `${name} × N` : name
     },
     head: (action) => [
-      markedName(shortened(action.name), run?.actions[action.path]),
+      markedName(shortened(action.name), markAt(run, action.path)),
       ...(state && action.reads.length > 0 ? [shortened(`reads ${action.reads.join(', ')}`)] : []),
       ...(state && action.writes.length > 0 ? [shortened(`writes ${action.writes.join(', ')}`)] : []),
     ],
@@ -107,7 +108,8 @@ class Drawing {
     const { ink } = this.#colors
     for (const action of actions) this.#action(action)
     for (const edge of edges) this.#edge(edge, ground)
-    this.lines.push(`<circle cx="${round(start.x)}" cy="${round(start.y)}" r="${DOT}" fill="${ink}"/>`)
+    if (start !== undefined)
+      this.lines.push(`<circle cx="${round(start.x)}" cy="${round(start.y)}" r="${DOT}" fill="${ink}"/>`)
     if (end !== undefined)
       this.lines.push(
         `<circle cx="${round(end.x)}" cy="${round(end.y)}" r="${DOT + 2}" fill="none" stroke="${ink}"/>`,
@@ -116,15 +118,11 @@ class Drawing {
   }
 
   #action({ action, x, y, width, height, branches, more }: LaidAction): void {
-    const { paper, quiet, status } = this.#colors
-    const mark = this.#run?.actions[action.path]?.status
-    const border = mark === undefined ? `stroke="${quiet}"` : `stroke="${status[mark]}" stroke-width="2"`
-    const dashed = mark !== undefined && DASHED.has(mark) ? ' stroke-dasharray="5 3"' : ''
-    const facts = mark === undefined ? '' : ` data-status="${escaped(mark)}"`
+    const { facts, border } = this.#status(action.path)
     this.lines.push(
-      `<g data-path="${escaped(action.path)}"${facts} transform="translate(${round(x)} ${round(y)})">`,
+      `<g data-path="${escaped(toDataPath(action.path))}"${facts} transform="translate(${round(x)} ${round(y)})">`,
       `<title>${escaped(action.name)}</title>`,
-      `<rect width="${round(width)}" height="${round(height)}" rx="8" fill="${paper}" ${border}${dashed}/>`,
+      `<rect width="${round(width)}" height="${round(height)}" rx="8" fill="${this.#colors.paper}" ${border}/>`,
     )
     for (const [i, line] of this.#texts.head(action).entries())
       this.#text(line, { x: width / 2, y: 17 + i * LINE }, i > 0)
@@ -135,11 +133,14 @@ class Drawing {
 
   #branch({ branch, x, y, width, height, graph }: LaidBranch): void {
     const { inner, quiet } = this.#colors
-    const dashed = branch.isMany ? ' stroke-dasharray="4 3"' : ''
+    // Many branches have no status of their own.
+    const { facts, border } = branch.isMany
+      ? { facts: ' data-many=""', border: `stroke="${quiet}" stroke-dasharray="4 3"` }
+      : this.#status(branch.path)
     this.lines.push(
-      `<g data-path="${escaped(branch.path)}" transform="translate(${round(x)} ${round(y)})">`,
+      `<g data-path="${escaped(toDataPath(branch.path))}"${facts} transform="translate(${round(x)} ${round(y)})">`,
       `<title>${escaped(branch.name)}</title>`,
-      `<rect width="${round(width)}" height="${round(height)}" rx="6" fill="${inner}" stroke="${quiet}"${dashed}/>`,
+      `<rect width="${round(width)}" height="${round(height)}" rx="6" fill="${inner}" ${border}/>`,
     )
     this.#text(this.#texts.name(branch), { x: width / 2, y: 18 }, false)
     if (graph !== undefined) {
@@ -148,6 +149,15 @@ class Drawing {
       this.lines.push('</g>')
     }
     this.lines.push('</g>')
+  }
+
+  /** How the status at an address is drawn: its sign is in the name. */
+  #status(path: string): { readonly facts: string; readonly border: string } {
+    const { quiet, status } = this.#colors
+    const own = markAt(this.#run, path)?.status
+    if (own === undefined) return { facts: '', border: `stroke="${quiet}"` }
+    const dashed = DASHED_STATUSES.has(own) ? ' stroke-dasharray="5 3"' : ''
+    return { facts: ` data-status="${escaped(own)}"`, border: `stroke="${status[own]}" stroke-width="2"${dashed}` }
   }
 
   #edge({ edge, points, label }: LaidEdge, ground: string): void {
@@ -159,7 +169,7 @@ class Drawing {
     const ends =
       edge === undefined
         ? ''
-        : ` data-from="${escaped(edge.from)}" data-to="${escaped(edge.to ?? '')}"${times === undefined ? '' : ` data-taken="${escaped(`${times}`)}"`}`
+        : ` data-from="${escaped(toDataPath(edge.from))}" data-to="${escaped(toDataPath(edge.to ?? ''))}"${times === undefined ? '' : ` data-taken="${escaped(`${times}`)}"`}`
     const way = points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${round(x)} ${round(y)}`).join(' ')
     this.lines.push(
       `<path${ends} d="${way}" fill="none" stroke="${color}" stroke-width="${width}" stroke-linejoin="round"${dash}/>`,
@@ -194,8 +204,6 @@ function arrow(points: readonly Place[]): string {
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10
-
-const DASHED: ReadonlySet<BranchStatus> = new Set(['cancelled', 'queued', 'interrupted'])
 
 const COLORS: Readonly<Record<'light' | 'dark', Colors>> = {
   light: {

@@ -18,12 +18,15 @@ import {
 // Does not own: what is drawn (picture.ts), how it looks (drawing.ts).
 // G1  A graph is laid out alone, and is one box of its parent: the cost does not grow with the branches that a run has.
 // G2  Boxes of one graph do not overlap. Everything of a graph, ways and their labels too, is inside its box.
+// G4  Branches of a map are put into rows. A box stays where it is in its row as others follow it.
 // G3  A way back runs in a channel of its own beside the graph, so it does not change the order of the others.
 
 const PAD = 12
 const GAP = 14
 const MARGIN = 10
 const CHANNEL = 16
+/** The most that a row of branches takes, and a column, where there are more than one. */
+const [MOST_WIDTH, MOST_HEIGHT] = [760, 560]
 
 /** Lays a picture out (G1). */
 export function layoutOf(graph: GraphPicture, options: LayoutOptions): LaidGraph {
@@ -193,19 +196,48 @@ function actionBox(action: ActionPicture, options: LayoutOptions): Omit<LaidActi
   const head = { width: greatest(lines.map(textWidth), 24) + 2 * PAD, height: lines.length * LINE + PAD }
   if (action.branches.length === 0) return { action, ...head, branches: [], more: undefined }
   const sizes = action.branches.map((branch) => branchBox(branch, options))
-  const isDown = options.direction === 'TB'
-  let at = PAD
-  const branches = sizes.map((box): LaidBranch => {
-    const one = isDown ? { ...box, x: at, y: head.height } : { ...box, x: PAD, y: at - PAD + head.height }
-    at += (isDown ? box.width : box.height) + GAP
-    return one
-  })
+  const branches = inRows(sizes, head.height, options.direction)
   const right = greatest(branches.map(({ x, width }) => x + width))
   const bottom = greatest(branches.map(({ y, height }) => y + height))
   const width = Math.max(head.width, right + PAD)
   const isMore = action.more > 0
   const more = isMore ? { x: width / 2, y: bottom + LINE } : undefined
   return { action, width, height: bottom + PAD + (isMore ? LINE : 0), branches, more }
+}
+
+type Sized = Omit<LaidBranch, 'x' | 'y'>
+
+/** Rows from left to right, or columns where the picture goes that way (G4). The boxes of a row are equally high. */
+function inRows(boxes: readonly Sized[], top: number, direction: LayoutOptions['direction']): LaidBranch[] {
+  const isDown = direction === 'TB'
+  const most = isDown ? MOST_WIDTH : MOST_HEIGHT
+  const rows: { readonly boxes: Sized[]; long: number }[] = []
+  for (const box of boxes) {
+    const long = (isDown ? box.width : box.height) + GAP
+    const last = rows.at(-1)
+    if (last === undefined || last.long + long > most + GAP) rows.push({ boxes: [box], long })
+    else {
+      last.boxes.push(box)
+      last.long += long
+    }
+  }
+  let across = 0
+  return rows.flatMap((row) => {
+    const size = greatest(row.boxes.map((box) => (isDown ? box.height : box.width)))
+    let along = 0
+    const placed = row.boxes.map((box): LaidBranch => {
+      const place = isDown ? { x: PAD + along, y: top + across } : { x: PAD + across, y: top + along }
+      along += (isDown ? box.width : box.height) + GAP
+      return { ...box, ...(isDown ? { height: size } : widened(box, size)), ...place }
+    })
+    across += size + GAP
+    return placed
+  })
+}
+
+/** A wider box, whose graph stays in its middle. */
+function widened({ graph, width: before }: Sized, width: number): Pick<LaidBranch, 'graph' | 'width'> {
+  return { width, graph: graph && { ...graph, x: graph.x + (width - before) / 2 } }
 }
 
 function branchBox(branch: BranchPicture, options: LayoutOptions): Omit<LaidBranch, 'x' | 'y'> {

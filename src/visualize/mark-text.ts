@@ -15,6 +15,9 @@ export const STATUS_COLORS: Readonly<Record<BranchStatus, string>> = {
   cancelled: '#59636e',
 }
 
+/** The statuses with a dashed border. */
+export const DASHED_STATUSES: ReadonlySet<BranchStatus> = new Set(['cancelled', 'queued', 'interrupted'])
+
 /** `✓ draft ×3`, `▶ read (✓12 ▶3 ○5)`. */
 export function markedName(name: string, mark: ActionMark | undefined): string {
   if (mark === undefined) return name

@@ -1,8 +1,10 @@
 import type { AnyRunnable } from '../action/action.js'
+import { flatText } from './data-path.js'
 import { markedName, takenText } from './mark-text.js'
 import type { ActionPicture, BranchPicture, GraphPicture, PictureOptions } from './picture.js'
 import { pictureOf } from './picture-of.js'
-import { edgeOf, type RunMarks } from './run-marks.js'
+import { edgeOf, markAt, type RunMarks } from './run-marks.js'
+import { pictureOfRun } from './run-picture.js'
 
 /** Options of a diagram. */
 export interface MermaidOptions extends PictureOptions {
@@ -19,9 +21,9 @@ export interface MermaidOptions extends PictureOptions {
  * generated (`n0`, `n1` …), so that names may contain any character. At most twelve branches of a map are drawn.
  * @see https://mermaid.js.org/syntax/stateDiagram.html
  */
-export function toMermaid(branch: AnyRunnable, { direction = 'TB', depth, run }: MermaidOptions = {}): string {
+export function toMermaid(branch: AnyRunnable, { direction = 'TB', depth = 1, run }: MermaidOptions = {}): string {
   const drawing = new Drawing(run)
-  drawing.graph(pictureOf(branch, depth === undefined ? {} : { depth }), 1)
+  drawing.graph(pictureOfRun(pictureOf(branch, { depth }), run, { depth }), 1)
   return ['stateDiagram-v2', `  direction ${direction}`, ...drawing.lines, ...drawing.classes].join('\n')
 }
 
@@ -55,9 +57,7 @@ class Drawing {
 
   #action(action: ActionPicture, id: string, level: number): void {
     const { branches, more } = action
-    const mark = this.#run?.actions[action.path]
-    if (mark !== undefined) this.#byClass.set(mark.status, [...(this.#byClass.get(mark.status) ?? []), id])
-    const head = `state "${escaped(markedName(action.name, mark))}" as ${id}`
+    const head = this.#head(action.name, action.path, id)
     if (branches.length === 0) return this.#line(level, head)
     this.#line(level, `${head} {`)
     branches.forEach((one, i) => {
@@ -72,12 +72,19 @@ class Drawing {
   }
 
   /** Regions have no names in Mermaid, so a branch is drawn as a state around its graph. */
-  #branch({ path, name, graph }: BranchPicture, level: number): void {
-    const head = `state "${escaped(markedName(name, this.#run?.actions[path]))}" as ${this.#id()}`
+  #branch({ path, name, isMany, graph }: BranchPicture, level: number): void {
+    const head = this.#head(isMany ? `${name} × N` : name, path, this.#id(), isMany)
     if (graph === undefined) return this.#line(level, head)
     this.#line(level, `${head} {`)
     this.graph(graph, level + 1)
     this.#line(level, '}')
+  }
+
+  /** @param isMany whether it stands for branches of different statuses, so that none is its own */
+  #head(name: string, path: string, id: string, isMany = false): string {
+    const mark = markAt(this.#run, path)
+    if (mark !== undefined && !isMany) this.#byClass.set(mark.status, [...(this.#byClass.get(mark.status) ?? []), id])
+    return `state "${escaped(markedName(name, mark))}" as ${id}`
   }
 
   #id(): string {
@@ -101,7 +108,7 @@ const STYLES: Readonly<Record<string, string>> = {
   cancelled: 'stroke:#8c959f,stroke-dasharray:6 3',
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '"': '#quot;', ';': '#59;', '\n': ' ' }
+const ENTITIES: Readonly<Record<string, string>> = { '"': '#quot;', ';': '#59;' }
 
 /** Quotes end a name, and semicolons a statement. */
-const escaped = (text: string): string => text.replace(/[";\n]/g, (sign) => ENTITIES[sign] ?? sign)
+const escaped = (text: string): string => flatText(text).replace(/[";]/g, (sign) => ENTITIES[sign] ?? sign)

@@ -1,8 +1,10 @@
 import type { AnyRunnable } from '../action/action.js'
+import { flatText } from './data-path.js'
 import { markedName, takenText } from './mark-text.js'
 import type { ActionPicture, GraphPicture, PictureOptions } from './picture.js'
 import { pictureOf } from './picture-of.js'
-import { edgeOf, type RunMarks } from './run-marks.js'
+import { edgeOf, markAt, type RunMarks } from './run-marks.js'
+import { pictureOfRun } from './run-picture.js'
 
 // Owns: a graph as a tree of text, for terminals, and for readers that cannot see a picture.
 
@@ -27,12 +29,12 @@ export interface OutlineOptions extends PictureOptions {
  * //   → (end): otherwise
  * ```
  */
-export function toOutline(branch: AnyRunnable, { depth, run }: OutlineOptions = {}): string {
-  return graphLines(pictureOf(branch, depth === undefined ? {} : { depth }), run).join('\n')
+export function toOutline(branch: AnyRunnable, { depth = 1, run }: OutlineOptions = {}): string {
+  return graphLines(pictureOfRun(pictureOf(branch, { depth }), run, { depth }), run).join('\n')
 }
 
 function graphLines({ entry, actions, edges }: GraphPicture, run: RunMarks | undefined): string[] {
-  const nameOf = new Map(actions.map(({ path, name }) => [path, plain(name)]))
+  const nameOf = new Map(actions.map(({ path, name }) => [path, flatText(name)]))
   return actions.flatMap((action) => {
     const { path, name, reads, writes } = action
     const mark = path === entry ? ' (entry)' : ''
@@ -41,21 +43,17 @@ function graphLines({ entry, actions, edges }: GraphPicture, run: RunMarks | und
       .filter(({ from }) => from === path)
       .map(({ to, label }) => {
         const text = [label, takenText(run?.taken[edgeOf(path, to)])].filter((part) => part !== '').join(' ')
-        return `  → ${nameOf.get(to ?? '') ?? '(end)'}${text === '' ? '' : `: ${plain(text)}`}`
+        return `  → ${nameOf.get(to ?? '') ?? '(end)'}${text === '' ? '' : `: ${flatText(text)}`}`
       })
-    const head = `${plain(markedName(name, run?.actions[path]))}${mark}${plain(keys)}`
+    const head = `${flatText(markedName(name, markAt(run, path)))}${mark}${flatText(keys)}`
     return [head, ...branchLines(action, run).map((line) => `  ${line}`), ...ways]
   })
 }
 
 function branchLines({ branches, more }: ActionPicture, run: RunMarks | undefined): string[] {
   const lines = branches.flatMap(({ path, name, isMany, graph }) => [
-    `∥ ${plain(markedName(name, run?.actions[path]))}${isMany ? ' × N' : ''}`,
+    `∥ ${flatText(markedName(name, markAt(run, path)))}${isMany ? ' × N' : ''}`,
     ...(graph === undefined ? [] : graphLines(graph, run).map((line) => `  ${line}`)),
   ])
   return more > 0 ? [...lines, `∥ … ${more} more`] : lines
 }
-
-/** A control character could move the cursor of a terminal, or begin a line of its own. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to leave out
-const plain = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ')

@@ -51,7 +51,8 @@ export interface LaidGraph {
   readonly height: number
   readonly actions: readonly LaidAction[]
   readonly edges: readonly LaidEdge[]
-  readonly start: Place
+  /** Undefined for a part of a graph. */
+  readonly start: Place | undefined
   /** Undefined when nothing leads to the end. */
   readonly end: Place | undefined
 }

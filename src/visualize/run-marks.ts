@@ -9,6 +9,8 @@ import { printedName } from './picture.js'
 // R1  Marks are found by the address of an action without visits, as pictures have it. What is known of one branch is
 //     also added to `*`, the branch that stands for any number of them.
 // R2  A map is marked by its last visit; steps and ways are counted over all of them.
+// R3  The keys of a map are there as long as all of its branches are known to be at most a dozen: once a thirteenth is made
+//     or announced, they are not. A key that is the sign of any number of branches has no address of its own.
 
 /** What a run did at one action, or in one branch. */
 export interface ActionMark {
@@ -18,6 +20,10 @@ export interface ActionMark {
   readonly steps: number
   /** Of a map: its branches by status, in its last visit. */
   readonly branches?: BranchCounts
+  /** Of a map: the number of its last visit. */
+  readonly visit?: number
+  /** Of a map: the keys of its branches, in their order. Absent for more than twelve: they are not drawn one by one. */
+  readonly keys?: readonly string[]
 }
 
 /** What a run adds to the picture of its graph. */
@@ -60,10 +66,22 @@ export async function readMarks(
   { runId, partitionKey }: RunRef,
 ): Promise<RunMarks | undefined> {
   const ref = { runId, partitionKey } // a row of a list has more
-  const tree = await reader.describe({ ...ref, first: 1 })
-  if (tree === undefined) return undefined
-  const marks = new Marking()
-  await marks.app(reader, ref, tree.root, [])
+  const tree = await reader.describe({ ...ref, first: 1, depth: 1 })
+  return tree && (await marksBelow(reader, ref, tree.root, true))
+}
+
+/**
+ * What a picture shows of an application of a run, and of what is below it.
+ * @param hasSteps whether its own steps are read, and not only those of the branches below
+ */
+export async function marksBelow(
+  reader: Below,
+  { runId, partitionKey }: RunRef,
+  node: AppNode,
+  hasSteps: boolean,
+): Promise<RunMarks> {
+  const marks = new Marking(reader, { runId, partitionKey })
+  await marks.all(node, hasSteps)
   return marks.marks()
 }
 
@@ -77,20 +95,50 @@ interface Mutable {
   status: BranchStatus
   steps: number
   branches?: BranchCounts
+  visit?: number
+  keys?: readonly string[]
+}
+
+/** An application, and the names above it without visits. */
+interface Placed {
+  readonly node: AppNode
+  readonly above: readonly string[]
 }
 
 class Marking {
+  readonly #reader: Below
+  readonly #ref: RunRef
   readonly #actions = new Map<string, Mutable>()
   readonly #taken = new Map<string, number>()
+  /** Applications whose steps are not read yet, nearest to the root first. */
+  readonly #next: Placed[] = []
   #read = 0
+
+  constructor(reader: Below, ref: RunRef) {
+    this.#reader = reader
+    this.#ref = ref
+  }
 
   marks(): RunMarks {
     return { actions: Object.fromEntries(this.#actions), taken: Object.fromEntries(this.#taken) }
   }
 
-  async app(reader: Below, ref: RunRef, node: AppNode, above: readonly string[]): Promise<void> {
+  async all(node: AppNode, hasSteps: boolean): Promise<void> {
+    const top = { node, above: node.path.flatMap(([map, , key]) => [map, key]) }
+    if (hasSteps) await this.#steps(top)
+    await this.#maps(top)
+    for (let one = this.#next.shift(); one !== undefined; one = this.#next.shift()) {
+      // A page of branches has nothing of the maps below.
+      const found = await this.#reader.describe({ ...this.#ref, path: one.node.path, first: 1, depth: 1 })
+      const at = { ...one, node: found?.root ?? one.node }
+      await this.#steps(at)
+      await this.#maps(at)
+    }
+  }
+
+  async #steps({ node, above }: Placed): Promise<void> {
     let last: StepRecord | undefined
-    for await (const step of stepsOf(reader, ref, node.path)) {
+    for await (const step of stepsOf(this.#reader, this.#ref, node.path)) {
       const { action, status } = step
       if (step.placed !== undefined) last = undefined
       else if (status === 'done') {
@@ -104,34 +152,42 @@ class Marking {
       this.#way(above, last.action, step.action)
     if (step !== undefined) this.#mark(above, step.action, step.status, 0)
     if (last !== undefined && ENDED.includes(node.status)) this.#way(above, last.action, undefined)
+  }
+
+  async #maps(at: Placed): Promise<void> {
     const shown = new Set<string>()
-    for (const map of node.maps) {
+    for (const map of at.node.maps) {
       if (shown.has(map.map)) continue
       shown.add(map.map)
-      await this.#map(reader, ref, node, map, above)
+      await this.#map(at, map)
     }
   }
 
-  async #map(reader: Below, ref: RunRef, { path }: AppNode, map: MapNode, above: readonly string[]): Promise<void> {
+  async #map({ node: { path }, above }: Placed, map: MapNode): Promise<void> {
     const here = this.#mark(above, map.map, statusOf(map), 0)
     for (const one of here) one.branches = sum(one.branches, map.counts)
     // An earlier visit has no pages of its own in the tree.
-    const { items } = await reader.branches({
-      ...ref,
+    const { items, after } = await this.#reader.branches({
+      ...this.#ref,
       path,
       map: map.map,
       visit: map.visit,
       epoch: map.epoch,
       limit: MOST_BRANCHES,
     })
-    for (const branch of items) {
+    const keys = items.map(keyOf)
+    const [own] = here
+    if (own !== undefined) {
+      own.visit = map.visit
+      const isAll = after === undefined && (map.total ?? 0) <= MOST_BRANCHES && !keys.includes('*') // R3
+      if (isAll) own.keys = keys
+    }
+    for (const [i, branch] of items.entries()) {
       if (this.#read++ >= MOST_APPS) return
-      const key = branch.key ?? branch.path.at(-1)?.[2] ?? ''
+      const key = keys[i] ?? ''
       const status = ENDED.includes(branch.status) ? 'done' : (branch.status as BranchStatus)
       for (const one of key === '*' ? ['*'] : [key, '*']) this.#mark([...above, map.map], one, status, 0)
-      // A page of branches has nothing of the maps below.
-      const found = await reader.describe({ ...ref, path: branch.path, first: 1 })
-      await this.app(reader, ref, found?.root ?? branch, [...above, map.map, key])
+      this.#next.push({ node: branch, above: [...above, map.map, key] })
     }
   }
 
@@ -140,7 +196,7 @@ class Marking {
     return placesOf(above, action).map((path) => {
       const known = this.#actions.get(path) ?? { status, steps: 0 }
       // Over several branches, the status that needs most attention stands.
-      known.status = path.includes('*') ? worse(known.status, status) : status
+      known.status = isWild(path) ? worse(known.status, status) : status
       known.steps += steps
       this.#actions.set(path, known)
       return known
@@ -155,6 +211,15 @@ class Marking {
     }
   }
 }
+
+const keyOf = ({ key, path }: AppNode): string => key ?? path.at(-1)?.[2] ?? ''
+
+/** Whether an address stands for any number of branches. */
+const isWild = (path: string): boolean => path.split('/').some((part, i) => i % 2 === 1 && part === '*')
+
+/** The mark at an address. */
+export const markAt = (run: RunMarks | undefined, path: string): ActionMark | undefined =>
+  run !== undefined && Object.hasOwn(run.actions, path) ? run.actions[path] : undefined
 
 /** The key of a way in {@link RunMarks}. */
 export const edgeOf = (from: string, to: string | undefined): string => `${from} > ${to ?? ''}`

@@ -4,6 +4,7 @@ import { layoutOf } from './layout.js'
 import type { PictureOptions } from './picture.js'
 import { pictureOf } from './picture-of.js'
 import type { RunMarks } from './run-marks.js'
+import { pictureOfRun } from './run-picture.js'
 
 /** Options of an SVG picture. */
 export interface SvgOptions extends PictureOptions {
@@ -33,7 +34,7 @@ export interface SvgOptions extends PictureOptions {
  * ```
  */
 export function toSvg(branch: AnyRunnable, options: SvgOptions = {}): string {
-  const { depth, direction = 'TB', ...looks } = options
-  const picture = pictureOf(branch, depth === undefined ? {} : { depth })
+  const { depth = 1, direction = 'TB', ...looks } = options
+  const picture = pictureOfRun(pictureOf(branch, { depth }), looks.run, { depth })
   return drawLaid(layoutOf(picture, { direction, ...textsOf(looks) }), looks)
 }

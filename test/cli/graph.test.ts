@@ -7,7 +7,7 @@ const MERMAID = `stateDiagram-v2
   direction TB
   state "plan" as n0
   state "fan" as n1 {
-    state "each branch" as n3
+    state "each branch × N" as n3
   }
   state "tell" as n2
   [*] --> n0

@@ -1027,6 +1027,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'ui/page/lanes.ts': {
     T1: ['../ui/page-parts › are as many as ran at once, and none has two at one time'],
   },
+  'visualize/data-path.ts': {
+    P1: ['../visualize/boxes › hold any key, and give it back'],
+  },
   'visualize/drawing.ts': {
     V1: ['../visualize/pictures › is drawn as SVG that is well formed and has no markup of a name'],
     V2: ['../visualize/pictures › has each action and each way once, by its address'],
@@ -1042,6 +1045,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     G1: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
     G2: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
     G3: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
+    G4: ['../visualize/layout › leaves each branch where it is in its map as others follow'],
   },
   'visualize/picture.ts': {
     D1: ['../visualize/pictures › is drawn for Graphviz, which lays it out without a warning'],
@@ -1050,5 +1054,16 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'visualize/run-marks.ts': {
     R1: ['../visualize/pictures › are those of its steps, ways and branches, at every level'],
     R2: ['../visualize/pictures › count each turn of a loop'],
+    R3: [
+      '../visualize/boxes › are boxes up to twelve, and one for all of them from thirteen',
+      '../visualize/boxes › are one for all of them where a key is the sign of that',
+    ],
+  },
+  'visualize/run-picture.ts': {
+    B1: [
+      '../visualize/boxes › are boxes up to twelve, and one for all of them from thirteen',
+      '../visualize/boxes › of maps nearer to the root come first, and are 60 at most',
+    ],
+    B2: ['../visualize/boxes › has the addresses of that branch'],
   },
 }

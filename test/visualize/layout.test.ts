@@ -87,7 +87,59 @@ function faultsOf(laid: LaidGraph, picture: GraphPicture): string[] {
   return faults
 }
 
+/** A picture in which each map has many more branches, as that of a run has. */
+function grown(graph: GraphPicture, random: Random): GraphPicture {
+  return {
+    ...graph,
+    actions: graph.actions.map((action) => ({
+      ...action,
+      branches: action.branches.flatMap((one) => {
+        const own = { ...one, graph: one.graph && grown(one.graph, random) }
+        return Array.from({ length: 1 + random(5) }, (_, i) => ({ ...own, path: `${one.path}.${i}` }))
+      }),
+    })),
+  }
+}
+
+/** The places of the branches of each map of the top level, in their map. */
+const branchPlaces = (laid: LaidGraph): readonly (readonly (readonly [path: string, x: number, y: number])[])[] =>
+  laid.actions.map(({ branches }) => branches.map(({ branch, x, y }) => [branch.path, x, y]))
+
+const plain = (direction: 'TB' | 'LR') => ({
+  direction,
+  head: ({ name }: ActionPicture) => [name],
+  label: ({ label }: EdgePicture) => label,
+  name: ({ name }: BranchPicture) => name,
+})
+
 describe('a layout', () => {
+  it('keeps boxes apart, and all inside, where maps have up to twenty branches at each level', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = seeded(seed)
+      const picture = grown(randomGraph(random, '', 2), random)
+      for (const direction of ['TB', 'LR'] as const) {
+        const laid = layoutOf(picture, plain(direction))
+        expect([seed, direction, faultsOf(laid, picture)]).toEqual([seed, direction, []])
+      }
+    }
+  })
+
+  it('leaves each branch where it is in its map as others follow', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = seeded(seed)
+      const picture = grown(randomGraph(random, '', 1), random)
+      const fewer = {
+        ...picture,
+        actions: picture.actions.map((one) => ({ ...one, branches: one.branches.slice(0, 1 + random(4)) })),
+      }
+      for (const direction of ['TB', 'LR'] as const) {
+        const all = branchPlaces(layoutOf(picture, plain(direction)))
+        const first = branchPlaces(layoutOf(fewer, plain(direction)))
+        expect(first).toEqual(all.map((places, i) => places.slice(0, first[i]?.length)))
+      }
+    }
+  })
+
   it('keeps boxes apart, and all of a graph inside its box, for 120 random graphs in both directions', () => {
     for (let seed = 1; seed <= 120; seed++) {
       const picture = randomGraph(seeded(seed), '', 2)

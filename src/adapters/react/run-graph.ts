@@ -1,5 +1,6 @@
 import { type CSSProperties, createElement, type ReactNode, useMemo } from 'react'
 import { pictureQuestion } from '../../client/live-runs.js'
+import { fromDataPath } from '../../visualize/data-path.js'
 import { drawLaid } from '../../visualize/drawing.js'
 import { type RunGiven, targetOf, useAnswer } from './hooks.js'
 
@@ -26,7 +27,8 @@ interface Clicked {
 
 /**
  * Draws the graph of a run, with what the run does: statuses, numbers of steps and branches, ways taken. It is the picture of
- * `toSvg`, laid out once by the server, so nothing moves while the run goes on.
+ * `toSvg`, laid out by the server. Each branch of a map is a box of its own, up to twelve; with a thirteenth, one stands for all.
+ * Nothing else moves while the run goes on.
  *
  * @example
  * ```ts no-run
@@ -53,7 +55,7 @@ export function RunGraph({
     ...(onOpen !== undefined && {
       onClick({ target: at }: { readonly target: unknown }) {
         const path = (at as Clicked).closest('g[data-path]')?.getAttribute('data-path')
-        if (typeof path === 'string') onOpen(path)
+        if (typeof path === 'string') onOpen(fromDataPath(path))
       },
     }),
     // Every text in it is escaped where it is drawn (V1 of visualize/drawing.ts); everything else in it is a number or a

@@ -1,7 +1,6 @@
 import { Requests } from '../../client/requests.js'
 import { createRunClient } from '../../client/run-client.js'
 import type { LaidPicture } from '../../visualize/places.js'
-import { inColumn } from './column.js'
 import type { FileRun, PageClient } from './file-client.js'
 import { base } from './route.js'
 
@@ -34,7 +33,5 @@ export function openExport(name: string, run: FileRun): { readonly project: stri
 
 /** The picture of a graph with its places; undefined where there is none. */
 export async function graphOf(project: string, hash: string): Promise<LaidPicture | undefined> {
-  const file = files.get(project)
-  if (file !== undefined) return file.picture && inColumn(file.picture)
   return new Requests({ baseUrl: serverUrl, project }).find(`graphs/${encodeURIComponent(hash)}/laid`)
 }

@@ -6,6 +6,7 @@ import type { AppNode, RunTree, StepRecord } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
 import type { GraphPicture } from '../../visualize/picture.js'
 import type { WireEvent } from '../../wire/events.js'
+import { inColumn } from './column.js'
 import { LETTERS } from './words.js'
 
 // Owns: a run in a file that was exported, read as a server is.
@@ -15,13 +16,12 @@ import { LETTERS } from './words.js'
 export type PageClient = Pick<
   RunClient,
   | ('projects' | 'list' | 'count' | 'describe' | 'branches' | 'steps' | 'state' | 'pending')
-  | ('mosaic' | 'chunks' | 'events' | 'cancel' | 'answer' | 'fork' | 'remove')
+  | ('picture' | 'mosaic' | 'chunks' | 'events' | 'cancel' | 'answer' | 'fork' | 'remove')
 >
 
 /** A run that was read from a file. */
 export interface FileRun {
   readonly client: PageClient
-  readonly picture: GraphPicture | undefined
   readonly tree: RunTree
 }
 
@@ -41,9 +41,9 @@ export function readExport(text: string): FileRun {
   for (const line of text.split('\n')) {
     if (line !== '') readLine(line, told)
   }
-  const { tree, picture } = told
+  const { tree } = told
   if (tree === undefined) throw new TypeError('This file is no exported run: it has no line of the type "tree".')
-  return { tree, picture, client: clientFor(tree, told) }
+  return { tree, client: clientFor(tree, told) }
 }
 
 function readLine(line: string, told: Told): void {
@@ -100,6 +100,10 @@ function clientFor(tree: RunTree, told: Told): PageClient {
       return { items: all.filter(({ sequenceId }) => sequenceId >= from && sequenceId <= to) }
     },
     state: async (ref) => told.states.get(stateKey(pathOf(ref), ref.sequenceId ?? -1, ref.epoch ?? 0)),
+    picture: async (query) => ({
+      ...(told.picture !== undefined && pathOf(query) === '' && { laid: inColumn(told.picture) }),
+      ...{ marks: { actions: {}, taken: {} }, shape: pathOf(query) },
+    }),
     mosaic: async (query): Promise<Mosaic> => ({
       letters: branchesOf(pathOf(query), query.map, query.visit)
         .map(({ status }) => Object.keys(LETTERS).find((letter) => LETTERS[letter] === status) ?? 'q')

@@ -1,36 +1,11 @@
 import type { BranchStatus } from '../../read/status.js'
 import type { AppNode, MapNode, StepRecord } from '../../read/tree.js'
-import type { WirePath } from '../../read/wire-path.js'
 import { type EdgePicture, printedName } from '../../visualize/picture.js'
-import type { LaidBranch, LaidPicture } from '../../visualize/places.js'
+import type { LaidPicture } from '../../visualize/places.js'
 import { type ActionMark, edgeOf, type RunMarks } from '../../visualize/run-marks.js'
 import { inColumn, plainAction } from './column.js'
 
-// Owns: which picture an application has, and what its steps add to it.
-
-/** The graph of an application in the picture of its root, with what stands before its addresses. */
-export interface PlacedGraph {
-  readonly graph: LaidPicture | undefined
-  /** `compare/gpt4/`; empty for the root. */
-  readonly above: string
-}
-
-/** The graph of the application at a path. */
-export function graphAt(root: LaidPicture | undefined, path: WirePath): PlacedGraph {
-  let [graph, above]: [LaidPicture | undefined, string] = [root, '']
-  for (const [map, , key] of path) {
-    const branches = graph?.laid.actions.find(({ action }) => action.name === map)?.branches ?? []
-    const own = branches.find(({ branch }) => branch.path.endsWith(`/${printedName(key)}`))
-    const found = own ?? branches.find(({ branch }) => branch.isMany) ?? branches[0]
-    graph = found && belowBranch(found)
-    above = `${found?.branch.path ?? `${above}${printedName(map)}/${printedName(key)}`}/`
-  }
-  return { graph, above }
-}
-
-/** The graph of a branch; undefined where it is one action. */
-export const belowBranch = ({ branch, graph }: LaidBranch): LaidPicture | undefined =>
-  branch.graph && graph && { picture: branch.graph, laid: graph.laid }
+// Owns: what the steps of an application add to its picture, and the picture that they show where none is recorded.
 
 const isStep = ({ placed, action }: StepRecord): boolean => placed === undefined && action !== ''
 
@@ -107,23 +82,19 @@ export function marksOf(steps: readonly StepRecord[], node: AppNode | undefined,
   return { actions, taken }
 }
 
-/** What is known of single branches is also added to `*`, which stands for any number of them. */
+/** What is known of single branches is added to `*`, which stands for any number of them. */
 function markBranches(actions: Record<string, ActionMark>, map: string, { branches }: MapNode): void {
   for (const branch of branches.flatMap((page) => page.items)) {
-    const key = branch.key === '' ? '~' : printedName(branch.key ?? '')
     const status = statusOf(branch.status)
     const at = branch.step?.action ?? branch.next
-    for (const own of [`${map}/${key}`, `${map}/*`]) {
-      const mark = (path: string, one: BranchStatus, steps: number): void => {
-        const known = actions[path]
-        const worst =
-          known === undefined || ATTENTION.indexOf(one) > ATTENTION.indexOf(known.status) ? one : known.status
-        actions[path] = { status: worst, steps: (known?.steps ?? 0) + steps }
-      }
-      mark(own, status, 0)
-      if (branch.position !== undefined) mark(`${own}/${printedName(branch.position)}`, 'done', 1)
-      if (at !== undefined && status !== 'done') mark(`${own}/${printedName(at)}`, status, 0)
+    const mark = (path: string, one: BranchStatus, steps: number): void => {
+      const known = actions[path]
+      const worst = known === undefined || ATTENTION.indexOf(one) > ATTENTION.indexOf(known.status) ? one : known.status
+      actions[path] = { status: worst, steps: (known?.steps ?? 0) + steps }
     }
+    mark(`${map}/*`, status, 0)
+    if (branch.position !== undefined) mark(`${map}/*/${printedName(branch.position)}`, 'done', 1)
+    if (at !== undefined && status !== 'done') mark(`${map}/*/${printedName(at)}`, status, 0)
   }
 }
 

@@ -1,13 +1,15 @@
 import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { fromDataPath, toDataPath } from '../../visualize/data-path.js'
 import { drawLaid } from '../../visualize/drawing.js'
-import type { ActionPicture, GraphPicture } from '../../visualize/picture.js'
+import type { GraphPicture } from '../../visualize/picture.js'
 import type { LaidPicture } from '../../visualize/places.js'
-import type { RunMarks } from '../../visualize/run-marks.js'
+import { markAt, type RunMarks } from '../../visualize/run-marks.js'
 import { many } from './words.js'
 
 // Owns: the picture of a graph on the page.
-// It is laid out once, by the server. What a run adds is drawn into the room that was left for it, so nothing moves.
+// The server lays it out. What a run adds is drawn into the room that was left for it, so nothing moves but when boxes come
+// or go: then what was in the middle of attention stays where it was, and the focus stays on its box.
 // It is a tree of one tab stop: arrow keys move in it, Enter opens, and each action has its name and status.
 
 const LEAST = 0.25
@@ -27,6 +29,7 @@ export function GraphView(props: {
   const box = useRef<HTMLDivElement>(null)
   const [zoom, setZoom] = useState<number | undefined>()
   const [width, setWidth] = useState(600)
+  const before = box.current === null ? undefined : viewOf(box.current, current)
   const html = useMemo(
     () => drawLaid(laid, { state: true, run: marks ?? { actions: {}, taken: {} } }).replaceAll('⏸', '‖'),
     [laid, marks],
@@ -48,6 +51,9 @@ export function GraphView(props: {
   useLayoutEffect(() => {
     if (box.current !== null) asTree(box.current, picture, marks, current, lit)
   }, [html, current, lit])
+  useLayoutEffect(() => {
+    if (box.current !== null && before !== undefined) restore(box.current, before)
+  }, [html])
   const change = (by: number): void => setZoom(Math.min(MOST, Math.max(LEAST, scale * by)))
   return (
     <div class="graph">
@@ -78,14 +84,54 @@ export function GraphView(props: {
   )
 }
 
-const pathAt = (target: EventTarget | null): string | undefined =>
-  (target as Element).closest<SVGGElement>('g[data-path]')?.dataset['path']
+const pathAt = (target: EventTarget | null): string | undefined => {
+  const path = (target as Element).closest<SVGGElement>('g[data-path]')?.dataset['path']
+  return path === undefined ? undefined : fromDataPath(path)
+}
 
-function actionsIn(graph: GraphPicture): readonly ActionPicture[] {
-  return graph.actions.flatMap((action) => [
-    action,
-    ...action.branches.flatMap((branch) => (branch.graph === undefined ? [] : actionsIn(branch.graph))),
-  ])
+/** What a reader looks at. */
+interface View {
+  /** The address of the box with the focus. */
+  readonly focus: string | undefined
+  /** The address of the box that stays where it is, and how far below the upper edge it is. */
+  readonly anchor: string | undefined
+  readonly top: number
+}
+
+const boxAt = (box: Element, path: string): SVGGElement | undefined =>
+  [...box.querySelectorAll<SVGGElement>('g[data-path]')].find((g) => g.dataset['path'] === toDataPath(path))
+
+const topIn = (box: Element, g: Element): number => g.getBoundingClientRect().top - box.getBoundingClientRect().top
+
+function viewOf(box: Element, current: string | undefined): View {
+  const { activeElement } = document
+  const focus = activeElement !== null && box.contains(activeElement) ? pathAt(activeElement) : undefined
+  const anchor = focus ?? current
+  const g = anchor === undefined ? undefined : boxAt(box, anchor)
+  return { focus, anchor, top: g === undefined ? 0 : topIn(box, g) }
+}
+
+/** A box that is gone is followed by the one that it was in. */
+function restore(box: HTMLElement, { focus, anchor, top }: View): void {
+  for (let path = focus; path !== undefined && document.activeElement === document.body; ) {
+    boxAt(box, path)?.querySelector<SVGElement>(':scope > rect')?.focus({ preventScroll: true })
+    path = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : undefined
+  }
+  const g = anchor === undefined ? undefined : boxAt(box, anchor)
+  if (g !== undefined) box.scrollTop += topIn(box, g) - top
+}
+
+/** The name of each box of a picture, as it is read aloud. */
+function namesIn(graph: GraphPicture, names = new Map<string, string>()): ReadonlyMap<string, string> {
+  for (const { path, name, branches } of graph.actions) {
+    names.set(path, name)
+    for (const [i, branch] of branches.entries()) {
+      const place = branch.isMany ? 'any number of branches' : `branch ${i + 1} of ${branches.length}`
+      names.set(branch.path, [branch.name, place].filter((one, n) => n === 0 || one !== branch.name).join(', '))
+      if (branch.graph !== undefined) namesIn(branch.graph, names)
+    }
+  }
+  return names
 }
 
 function asTree(
@@ -98,15 +144,13 @@ function asTree(
   const svg = box.querySelector('svg')
   svg?.setAttribute('role', 'tree')
   for (const text of box.querySelectorAll('text, title')) text.setAttribute('aria-hidden', 'true')
-  const actions = new Map(actionsIn(picture).map((action) => [action.path, action]))
+  const names = namesIn(picture)
   for (const g of box.querySelectorAll<SVGGElement>('g[data-path]')) {
-    const path = g.dataset['path'] ?? ''
+    const path = pathAt(g) ?? ''
     const item = g.querySelector(':scope > rect')
-    const action = actions.get(path)
-    const mark = marks?.actions[path]
-    const name = action?.name ?? `branch ${path.split('/').at(-1) ?? ''}`
+    const mark = marks === undefined ? undefined : markAt(marks, path)
     const facts = [
-      name,
+      names.get(path) ?? path,
       mark?.status ?? 'not run',
       mark !== undefined && mark.steps > 1 ? many(mark.steps, 'step') : '',
     ]
@@ -140,6 +184,15 @@ function moveInTree(event: KeyboardEvent, open: ((path: string) => void) | undef
   next?.focus()
 }
 
+const StatusAt = ({ marks, path }: { readonly marks: RunMarks | undefined; readonly path: string }) => {
+  const status = marks && markAt(marks, path)?.status
+  return (
+    <span class="status" data-status={status ?? 'queued'}>
+      {status ?? 'not run'}
+    </span>
+  )
+}
+
 /** The same as a nested list. */
 export function Outline({ graph, marks }: { readonly graph: GraphPicture; readonly marks: RunMarks | undefined }) {
   const nameOf = new Map(graph.actions.map(({ path, name }) => [path, name]))
@@ -148,9 +201,7 @@ export function Outline({ graph, marks }: { readonly graph: GraphPicture; readon
       {graph.actions.map(({ path, name, reads, writes, branches, more }) => (
         <li key={path}>
           <strong>{name}</strong> {path === graph.entry && <span class="quiet">entry</span>}{' '}
-          <span class="status" data-status={marks?.actions[path]?.status ?? 'queued'}>
-            {marks?.actions[path]?.status ?? 'not run'}
-          </span>
+          <StatusAt marks={marks} path={path} />
           {reads.length + writes.length > 0 && (
             <span class="quiet">
               {' '}
@@ -170,7 +221,8 @@ export function Outline({ graph, marks }: { readonly graph: GraphPicture; readon
             {branches.map((branch) => (
               <li key={branch.path}>
                 ∥ {branch.name}
-                {branch.isMany && ' × N'}
+                {branch.isMany ? ' × N' : ' '}
+                {!branch.isMany && <StatusAt marks={marks} path={branch.path} />}
                 {branch.graph !== undefined && <Outline graph={branch.graph} marks={marks} />}
               </li>
             ))}

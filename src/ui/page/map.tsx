@@ -1,23 +1,21 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { printMap } from '../../action/context.js'
+import { runTopic } from '../../client/run-client.js'
 import { type BranchCounts, type BranchStatus, noCounts } from '../../read/status.js'
 import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
-import { printedName } from '../../visualize/picture.js'
-import type { LaidPicture } from '../../visualize/places.js'
 import { actionOf } from './action-of.js'
 import { askCancel } from './actions.js'
 import { Attention } from './attention.js'
 import { BranchRow, Chosen } from './branch-row.js'
-import { clientOf, graphOf, isFile } from './client.js'
-import { GraphView } from './graph-view.js'
+import { clientOf, isFile } from './client.js'
 import { useLoaded } from './loaded.js'
+import { MapPicture } from './map-picture.js'
 import { Mosaic } from './mosaic.js'
 import { CountBar, Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
 import { ask, go, href, setQuery } from './route.js'
 import { branchName } from './step-rows.js'
-import { useTemplate } from './template.js'
 import { VirtualList } from './virtual-list.js'
 import { count, duration, isOpen, LETTERS, many } from './words.js'
 
@@ -42,7 +40,6 @@ interface Read {
   readonly map: MapNode
   readonly letters: string
   readonly branches: readonly AppNode[]
-  readonly graph: LaidPicture | undefined
 }
 
 export function MapScreen({
@@ -67,15 +64,10 @@ export function MapScreen({
     const found = tree?.root.maps.find(fits)
     if (tree === undefined || found === undefined) return undefined
     const query = { ...ref, path, map: name, visit, epoch: found.epoch }
-    const graph = tree.run.graph ?? tree.run.name
-    const [{ letters }, branches, laid] = await Promise.all([
-      client.mosaic(query),
-      readBranches(project, query),
-      graph === undefined ? undefined : graphOf(project, graph),
-    ])
-    return { tree, map: found, letters, branches, graph: laid }
+    const [{ letters }, branches] = await Promise.all([client.mosaic(query), readBranches(project, query)])
+    return { tree, map: found, letters, branches }
   }
-  const topic = `run/${encodeURIComponent(runId)}${partitionKey === null ? '' : `@${encodeURIComponent(partitionKey)}`}`
+  const topic = runTopic(ref)
   const { data, error, isLoading } = useLoaded(`map ${JSON.stringify([project, ref, path, map, epoch])}`, load, {
     project,
     topic,
@@ -143,7 +135,6 @@ function Shown(props: {
       (at === undefined || actionOf(one) === at) &&
       (wanted === '' || `${branchName(one)} ${one.error?.message ?? ''}`.toLowerCase().includes(wanted)),
   )
-  const template = useTemplate(read, path)
   return (
     <div class="map">
       <header class="head">
@@ -181,27 +172,13 @@ function Shown(props: {
         <CountBar counts={counts} total={map.total ?? all} />
       </div>
       <div class="map-panes">
-        <section class="template" aria-label="One branch, all runs">
-          <h2>One branch, all runs</h2>
-          {template === undefined ? (
-            <p class="quiet">The graph of a branch is not recorded.</p>
-          ) : (
-            <GraphView
-              graph={template.graph}
-              marks={template.marks}
-              current={at === undefined ? undefined : `${template.above}${printedName(at)}`}
-              open={(address) => {
-                const name = template.graph.picture.actions.find((one) => one.path === address)?.name
-                setAt(name === at ? undefined : name)
-              }}
-            />
-          )}
-          {at !== undefined && (
-            <button type="button" class="chip" onClick={() => setAt(undefined)}>
-              at {at} ✕
-            </button>
-          )}
-        </section>
+        <MapPicture
+          {...{ project, run: { runId, partitionKey }, tree: read.tree, map, branches, path }}
+          topic={runTopic({ runId, partitionKey })}
+          at={at}
+          choose={setAt}
+          open={(to) => go(href(['p', project, 'r', runId], { path: to, partition: partitionKey }))}
+        />
         <section class="mosaic-box" aria-label="Every branch">
           <h2>Every branch</h2>
           {letters === '' ? (

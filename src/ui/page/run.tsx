@@ -1,19 +1,17 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import type { RunSummary } from '../../read/run-summary.js'
 import type { AppNode, RunTree, StepRecord } from '../../read/tree.js'
 import { printedName } from '../../visualize/picture.js'
-import type { LaidPicture } from '../../visualize/places.js'
-import { graphOf } from './client.js'
+import { joined, marksUpTo, targetOf } from './boxes.js'
 import { Fields } from './data-view.js'
-import { graphAt, graphSeen, marksOf } from './graph-marks.js'
+import { graphSeen, marksOf } from './graph-marks.js'
 import { GraphView, Outline } from './graph-view.js'
 import { Inspector } from './inspector.js'
-import { useLoaded } from './loaded.js'
 import { Empty, nowEachSecond, Problem, Tabs } from './parts.js'
 import { ask, go, href, setQuery } from './route.js'
 import { Head } from './run-head.js'
 import { type AppModel, type RunId, RunModel } from './run-model.js'
+import { type PlacedPicture, useRunPicture } from './run-picture.js'
 import { Scrubber } from './scrubber.js'
 import { Splitter } from './splitter.js'
 import { mapHref, StepList } from './step-list.js'
@@ -110,19 +108,22 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
   }
   const view = VIEWS.find((one) => one === ask('view')) ?? 'graph'
   const past = chosen === undefined ? real : real.slice(0, real.indexOf(chosen) + 1)
-  const picture = useGraph(run.id, tree.run, node, real)
-  const marks = useMemo(
-    () => marksOf(past, chosen === undefined ? node : undefined, picture.above),
-    [past, node, chosen, picture.above],
-  )
+  const picture = usePicture(run, path, node, real)
+  const { above } = picture
+  const marks = useMemo(() => {
+    const own = marksOf(past, chosen === undefined ? node : undefined, above)
+    return joined(own, chosen === undefined ? picture.marks : marksUpTo(picture.marks, node, above, past))
+  }, [past, node, chosen, picture.marks, above])
   const current = shown && `${picture.above}${printedName(shown.action)}`
   const began = node.startedAt ?? real[0]?.startedAt ?? tree.run.startedAt ?? tree.run.createdAt
   const end = node.endedAt ?? (isOpen(node.status) ? nowEachSecond() : (real.at(-1)?.endedAt ?? began + 1))
   const openAction = (address: string): void => {
     const name = [...real].reverse().find(({ action }) => `${picture.above}${printedName(action)}` === address)
     if (name !== undefined) return choose(name)
-    const below = node.maps.find((map) => address.startsWith(`${picture.above}${printedName(map.map)}`))
-    if (below !== undefined) go(mapHref(project, run.id.runId, path, below))
+    const to = targetOf(address, path, above, picture.marks)
+    if (to !== undefined && to.map === undefined) return go(branchHref(run.id, to.path))
+    const map = to?.map ?? node.maps.find((one) => address === `${above}${printedName(one.map)}`)
+    if (map !== undefined) go(mapHref(project, run.id.runId, to?.path ?? path, map))
   }
   const writer = (field: string) => {
     const at = shown === undefined ? -1 : past.findLastIndex((step) => writes(step, field))
@@ -177,6 +178,8 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
               />
             ) : view === 'data' ? (
               <Fields graph={picture.graph?.picture} steps={past} writes={writes} choose={choose} />
+            ) : picture.graph === undefined && picture.isLoading ? (
+              <p class="quiet pad">Loading…</p>
             ) : picture.graph === undefined ? (
               <Empty>Its graph is not recorded, and no step has run yet.</Empty>
             ) : view === 'outline' ? (
@@ -205,15 +208,11 @@ function writes({ patch, update, status }: StepRecord, field: string): boolean {
 const branchHref = ({ project, runId, partitionKey }: RunId, path: string, step?: number): string =>
   href(['p', project, 'r', runId], { path, step, partition: partitionKey })
 
-function useGraph(id: RunId, summary: RunSummary, node: AppNode, steps: readonly StepRecord[]) {
-  const { project } = id
-  const name = summary.graph ?? summary.name
-  const load = async (): Promise<LaidPicture | undefined> => (name === undefined ? undefined : graphOf(project, name))
-  const root = useLoaded(name === undefined ? undefined : `graph ${project} ${name}`, load).data
-  return useMemo(() => {
-    const { graph, above } = graphAt(root, node.path)
-    return { graph: graph ?? graphSeen(steps, node.maps, above), above }
-  }, [root, graphKey(node, steps)])
+function usePicture(run: RunModel, path: string, node: AppNode, steps: readonly StepRecord[]): PlacedPicture {
+  const topic = node.maps.length > 0 ? run.topic : undefined
+  const picture = useRunPicture(run.id.project, run.id, { path, node, topic })
+  const seen = useMemo(() => graphSeen(steps, node.maps, picture.above), [graphKey(node, steps)])
+  return { ...picture, graph: picture.graph ?? (picture.isLoading ? undefined : seen) }
 }
 
 /** Steps that run again do not change a graph that is only seen. */

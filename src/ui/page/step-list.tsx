@@ -240,7 +240,7 @@ export const mapHref = (
   project: string,
   runId: string,
   path: string,
-  { map, visit, epoch }: { readonly map: string; readonly visit: number; readonly epoch: number },
+  { map, visit, epoch = 0 }: { readonly map: string; readonly visit: number; readonly epoch?: number },
 ): string =>
   href(['p', project, 'r', runId, 'm', visit === 1 ? map : `${map}#${visit}`], {
     ...{ path, partition: ask('partition') },

@@ -1,34 +1,38 @@
 import { useMemo } from 'preact/hooks'
 import { noCounts } from '../../read/status.js'
-import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
-import { readPath } from '../../read/wire-path.js'
+import type { AppNode } from '../../read/tree.js'
 import { type GraphPicture, printedName } from '../../visualize/picture.js'
-import type { LaidPicture } from '../../visualize/places.js'
+import type { LaidAction, LaidBranch, LaidPicture } from '../../visualize/places.js'
 import type { RunMarks } from '../../visualize/run-marks.js'
 import { actionOf } from './action-of.js'
 import { inColumn, plainAction } from './column.js'
-import { belowBranch, graphAt } from './graph-marks.js'
 
 // Owns: one graph that stands for all branches of a map, with how many are at each of its actions.
 
-interface Templated {
-  readonly graph: LaidPicture | undefined
-  readonly map: MapNode
-  readonly branches: readonly AppNode[]
-  readonly tree: RunTree
+/** One graph for all branches. */
+export interface Template {
+  readonly graph: LaidPicture
+  /** What stands before its addresses. */
+  readonly above: string
+  readonly marks: RunMarks
 }
 
-/** The graph of a branch, with how many branches are at each action. */
-export function useTemplate({ graph, map, branches, tree }: Templated, path: string) {
-  return useMemo(() => {
-    const own = graphAt(graph, readPath(path) ?? tree.root.path)
-    const laid = own.graph?.laid.actions.find(({ action }) => action.name === map.map)?.branches ?? []
-    const branch = laid.find((one) => one.branch.isMany) ?? laid[0]
-    const above = `${branch?.branch.path ?? map.map}/`
-    const found = (branch && belowBranch(branch)) ?? seenIn(branches, above)
+/** The graph of a branch, with how many branches are at each action. @param action undefined where no graph is recorded */
+export const useTemplate = (
+  action: LaidAction | undefined,
+  path: string,
+  branches: readonly AppNode[],
+): Template | undefined =>
+  useMemo(() => {
+    const branch = action?.branches.find((one) => one.branch.isMany) ?? action?.branches[0]
+    const above = `${branch?.branch.path ?? path}/`
+    const found = (branch && below(branch)) ?? seenIn(branches, above)
     return found && { graph: found, above, marks: templateMarks(found.picture, branches) }
-  }, [graph, map.map, branches, path])
-}
+  }, [action, path, branches])
+
+/** The graph of a branch; undefined where it is one action. */
+const below = ({ branch, graph }: LaidBranch): LaidPicture | undefined =>
+  branch.graph && graph && { picture: branch.graph, laid: graph.laid }
 
 function seenIn(branches: readonly AppNode[], above: string): LaidPicture | undefined {
   const names = [...new Set(branches.flatMap((one) => actionOf(one) ?? []))]

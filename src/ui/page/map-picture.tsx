@@ -1,0 +1,73 @@
+import type { JSX } from 'preact'
+import type { RunRef } from '../../read/run-summary.js'
+import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
+import { printedName } from '../../visualize/picture.js'
+import { markAt } from '../../visualize/run-marks.js'
+import { aboveOf, mapAlone, targetOf } from './boxes.js'
+import { GraphView } from './graph-view.js'
+import { useRunPicture } from './run-picture.js'
+import { useTemplate } from './template.js'
+
+// Owns: the picture of one visit of a map: a box for each branch, or one graph for all of them with how many are where.
+
+export function MapPicture(props: {
+  readonly project: string
+  readonly run: RunRef
+  readonly tree: RunTree
+  readonly map: MapNode
+  readonly branches: readonly AppNode[]
+  readonly path: string
+  readonly topic: string
+  /** The action at which branches are listed. */
+  readonly at: string | undefined
+  readonly choose: (action: string | undefined) => void
+  /** Opens a branch by its printed path. */
+  readonly open: (path: string) => void
+}): JSX.Element {
+  const { project, run, tree, map, branches, path, topic, at, choose, open } = props
+  const node = tree.root
+  const { graph, above, marks, isLoading } = useRunPicture(project, run, { path, node, topic })
+  const own = `${aboveOf(node)}${printedName(map.map)}`
+  const action = graph?.laid.actions.find((one) => one.action.path === own)
+  const template = useTemplate(action, own, branches)
+  const mark = markAt(marks, own)
+  // Only the last visit has boxes.
+  const isLast = node.maps.find((one) => one.map === map.map)?.epoch === map.epoch && mark?.visit === map.visit
+  if (action !== undefined && isLast && mark.keys !== undefined && mark.keys.length > 0)
+    return (
+      <section class="template" aria-label="Each branch">
+        <h2>Each branch</h2>
+        <GraphView
+          graph={mapAlone(action)}
+          marks={marks}
+          open={(address) => {
+            const to = targetOf(address, path, above, marks)
+            if (to !== undefined) open(to.path)
+          }}
+        />
+      </section>
+    )
+  return (
+    <section class="template" aria-label="One branch, all runs">
+      <h2>One branch, all runs</h2>
+      {template === undefined ? (
+        <p class="quiet">{isLoading ? 'Loading…' : 'The graph of a branch is not recorded.'}</p>
+      ) : (
+        <GraphView
+          graph={template.graph}
+          marks={template.marks}
+          current={at === undefined ? undefined : `${template.above}${printedName(at)}`}
+          open={(address) => {
+            const name = template.graph.picture.actions.find((one) => one.path === address)?.name
+            choose(name === at ? undefined : name)
+          }}
+        />
+      )}
+      {at !== undefined && (
+        <button type="button" class="chip" onClick={() => choose(undefined)}>
+          at {at} ✕
+        </button>
+      )}
+    </section>
+  )
+}

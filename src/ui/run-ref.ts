@@ -1,0 +1,26 @@
+import { UiError } from '../client/ui-error.js'
+import { printedPath, type WirePath } from '../read/wire-path.js'
+import type { OpenProject } from './project.js'
+import type { SearchQuery } from './search-query.js'
+
+// Owns: which application of a run an address names.
+
+/** An application of a run. */
+export interface AppRef {
+  readonly runId: string
+  readonly partitionKey: string | null
+  readonly path: WirePath
+}
+
+export const refOf = (query: SearchQuery, runId: string): AppRef => ({
+  runId,
+  partitionKey: query.partition(),
+  path: query.path(),
+})
+
+/** Which part of an address is not there. */
+export async function missing({ reader, name }: OpenProject, { path, ...ref }: AppRef): Promise<UiError> {
+  const run = path.length === 0 ? undefined : await reader.describe({ ...ref, path: [], first: 1, depth: 1 })
+  if (run === undefined) return new UiError('no-run', `There is no run "${ref.runId}" in the project "${name}".`)
+  return new UiError('no-path', `The run "${ref.runId}" has nothing at "${printedPath(path)}".`)
+}
