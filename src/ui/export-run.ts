@@ -1,7 +1,7 @@
 import type { ProjectSummary } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import type { RunTarget } from '../read/reader.js'
-import { graphOf } from './graph-of.js'
+import { graphOf, runPictureOf } from './graph-of.js'
 import { type OpenProject, openProject, type Project } from './project.js'
 
 // Owns: a run as one file of lines, which the page opens again without a server.
@@ -11,8 +11,8 @@ const VERSION = 1
 const LEVELS = 20
 
 /**
- * All that is known of a run, a line of JSON each: `export` first, then `graph`, `tree`, and each `step` of the root with the
- * state after it; then its events, where the source has them.
+ * All that is known of a run, a line of JSON each: `export` first, then `graph`, `picture` (the same with a box for each branch,
+ * and its places), `tree`, and each `step` of the root with the state after it; then its events, where the source has them.
  * @throws {UiError} when there is no such run
  */
 export async function* exportLines(project: OpenProject, ref: RunTarget): AsyncGenerator<string, void, void> {
@@ -23,6 +23,8 @@ export async function* exportLines(project: OpenProject, ref: RunTarget): AsyncG
   const hash = tree.run.graph ?? tree.run.name
   const picture = hash === undefined ? undefined : await graphOf(project, hash)
   if (picture !== undefined) yield line({ type: 'graph', hash, picture })
+  const drawn = await runPictureOf(project, { partitionKey: null, ...ref, path: [], below: true })
+  if (drawn?.laid !== undefined) yield line({ type: 'picture', ...drawn })
   yield line({ type: 'tree', tree })
   let after: string | undefined
   do {

@@ -16,7 +16,7 @@ import {
 
 // Owns: where things of a picture are, in units of a pixel.
 // Does not own: what is drawn (picture.ts), how it looks (drawing.ts).
-// G1  A graph is laid out alone, and is one box of its parent: the cost does not grow with the branches that a run has.
+// G1  A graph is laid out alone, and is one box of its parent. Equal graphs are laid out once: boxes of branches cost little.
 // G2  Boxes of one graph do not overlap. Everything of a graph, ways and their labels too, is inside its box.
 // G4  Branches of a map are put into rows. A box stays where it is in its row as others follow it.
 // G3  A way back runs in a channel of its own beside the graph, so it does not change the order of the others.
@@ -29,10 +29,49 @@ const CHANNEL = 16
 const [MOST_WIDTH, MOST_HEIGHT] = [760, 560]
 
 /** Lays a picture out (G1). */
-export function layoutOf(graph: GraphPicture, options: LayoutOptions): LaidGraph {
+export const layoutOf = (graph: GraphPicture, options: LayoutOptions): LaidGraph => laidOf(graph, options, new Map())
+
+/** Graphs that are laid out, by what their places depend on. */
+type Known = Map<string, LaidGraph>
+
+function laidOf(graph: GraphPicture, options: LayoutOptions, known: Known): LaidGraph {
+  const key = JSON.stringify(textsIn(graph, options))
+  const equal = known.get(key)
+  if (equal !== undefined) return over(equal, graph)
   const sheet = new Sheet(graph, options)
-  const boxes = graph.actions.map((action) => actionBox(action, options))
-  return sheet.lay(boxes)
+  const boxes = graph.actions.map((action) => actionBox(action, options, known))
+  const laid = sheet.lay(boxes)
+  known.set(key, laid)
+  return laid
+}
+
+/** All that the places of a graph depend on: its texts and its ways, without addresses. */
+function textsIn({ entry, actions, edges }: GraphPicture, options: LayoutOptions): readonly unknown[] {
+  const at = new Map(actions.map(({ path }, i) => [path, i]))
+  const own = actions.map((action): unknown => [
+    options.head(action),
+    action.more,
+    action.branches.map((one): unknown => [options.name(one), one.graph && textsIn(one.graph, options)]),
+  ])
+  const ways = edges.map((edge) => [at.get(edge.from), at.get(edge.to ?? ''), edge.isBack, options.label(edge)])
+  return [at.get(entry), own, ways]
+}
+
+/** The places of an equal graph, for this one. */
+function over(laid: LaidGraph, graph: GraphPicture): LaidGraph {
+  return {
+    ...laid,
+    edges: laid.edges.map((one, i) => ({ ...one, edge: graph.edges[i - 1] })), // the first leads to the entry
+    actions: laid.actions.map((one, i): LaidAction => {
+      const action = graph.actions[i] ?? one.action
+      return { ...one, action, branches: one.branches.map((box, j) => overBranch(box, action.branches[j])) }
+    }),
+  }
+}
+
+function overBranch(box: LaidBranch, branch = box.branch): LaidBranch {
+  const { graph } = branch
+  return { ...box, branch, graph: box.graph && graph && { ...box.graph, laid: over(box.graph.laid, graph) } }
 }
 
 type Way = { readonly points?: readonly Place[]; readonly x?: number; readonly y?: number }
@@ -191,11 +230,11 @@ class Channels {
   }
 }
 
-function actionBox(action: ActionPicture, options: LayoutOptions): Omit<LaidAction, 'x' | 'y'> {
+function actionBox(action: ActionPicture, options: LayoutOptions, known: Known): Omit<LaidAction, 'x' | 'y'> {
   const lines = options.head(action)
   const head = { width: greatest(lines.map(textWidth), 24) + 2 * PAD, height: lines.length * LINE + PAD }
   if (action.branches.length === 0) return { action, ...head, branches: [], more: undefined }
-  const sizes = action.branches.map((branch) => branchBox(branch, options))
+  const sizes = action.branches.map((branch) => branchBox(branch, options, known))
   const branches = inRows(sizes, head.height, options.direction)
   const right = greatest(branches.map(({ x, width }) => x + width))
   const bottom = greatest(branches.map(({ y, height }) => y + height))
@@ -240,11 +279,11 @@ function widened({ graph, width: before }: Sized, width: number): Pick<LaidBranc
   return { width, graph: graph && { ...graph, x: graph.x + (width - before) / 2 } }
 }
 
-function branchBox(branch: BranchPicture, options: LayoutOptions): Omit<LaidBranch, 'x' | 'y'> {
+function branchBox(branch: BranchPicture, options: LayoutOptions, known: Known): Omit<LaidBranch, 'x' | 'y'> {
   const text = options.name(branch)
   const name = textWidth(text) + 2 * PAD
   if (branch.graph === undefined) return { branch, width: name, height: LINE + PAD, graph: undefined }
-  const laid = layoutOf(branch.graph, options)
+  const laid = laidOf(branch.graph, options, known)
   const width = Math.max(name, laid.width)
   return {
     branch,

@@ -13,7 +13,7 @@ import { markAt, type RunMarks } from './run-marks.js'
 const MOST_BOXES = 60
 
 /** Options of {@link pictureOfRun}. */
-export interface RunPictureOptions {
+interface RunPictureOptions {
   /** Number of levels of branches that are drawn, as the picture was made with. Default: all. */
   readonly depth?: number | undefined
 }

@@ -1042,7 +1042,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
   },
   'visualize/layout.ts': {
-    G1: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
+    G1: ['../visualize/layout › has the same places for equal graphs, and its own addresses in each'],
     G2: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
     G3: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
     G4: ['../visualize/layout › leaves each branch where it is in its map as others follow'],

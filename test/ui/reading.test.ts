@@ -180,7 +180,7 @@ describe('a client', () => {
       .trimEnd()
       .split('\n')
       .map((line) => (JSON.parse(line) as { type: string }).type)
-    expect(types.slice(0, 3)).toEqual(['export', 'graph', 'tree'])
+    expect(types.slice(0, 4)).toEqual(['export', 'graph', 'picture', 'tree'])
     expect(types.filter((type) => type === 'step')).toHaveLength(3)
     expect(types.at(-1)).toBe('run.end')
     await expect(client.exportRun({ runId: 'none' })).rejects.toMatchObject({ code: 'no-run' })

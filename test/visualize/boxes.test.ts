@@ -227,7 +227,9 @@ describe('the picture of a branch', () => {
 
 describe('addresses as attributes', () => {
   it('hold any key, and give it back', () => {
-    const keys = fc.string({ unit: fc.oneof(fc.constantFrom(...'~/#u\u001b\n\ud800\u202e01'), fc.string({ unit: 'binary' })) })
+    const keys = fc.string({
+      unit: fc.oneof(fc.constantFrom(...'~/#u\u001b\n\ud800\u202e01'), fc.string({ unit: 'binary' })),
+    })
     fc.assert(
       fc.property(fc.array(keys, { minLength: 1 }), (names) => {
         const path = names.map(printedName).join('/')

@@ -124,6 +124,18 @@ describe('a layout', () => {
     }
   })
 
+  it('has the same places for equal graphs, and its own addresses in each', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const one = randomGraph(seeded(seed), 'm/x/', 1)
+      const other = randomGraph(seeded(seed), 'm/y/', 1)
+      const branches = [one, other].map((graph, i) => ({ path: `m/${i}`, name: `${i}`, isMany: false, graph }))
+      const map = { path: 'm', name: 'm', reads: [], writes: [], tags: [], isMap: true, branches, more: 0 }
+      const both = layoutOf({ entry: 'm', actions: [map], edges: [] }, plain('TB')).actions[0]?.branches
+
+      expect(both?.map(({ graph }) => graph?.laid)).toEqual([one, other].map((graph) => layoutOf(graph, plain('TB'))))
+    }
+  })
+
   it('leaves each branch where it is in its map as others follow', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const random = seeded(seed)

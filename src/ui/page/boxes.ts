@@ -39,7 +39,7 @@ export const joined = (one: RunMarks, other: RunMarks): RunMarks => ({
 })
 
 /** Where a box below an application leads: to a branch, or to the map of the branches that it stands for. */
-export interface BoxTarget {
+interface BoxTarget {
   /** The printed path of the application. */
   readonly path: string
   readonly map?: { readonly map: string; readonly visit: number } | undefined

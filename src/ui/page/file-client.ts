@@ -1,4 +1,4 @@
-import type { Chunks, Mosaic } from '../../client/api.js'
+import type { Chunks, Mosaic, RunPicture } from '../../client/api.js'
 import type { RunClient } from '../../client/run-client.js'
 import { UiError } from '../../client/ui-error.js'
 import type { Payload } from '../../read/payload.js'
@@ -27,7 +27,8 @@ export interface FileRun {
 
 interface Told {
   tree: RunTree | undefined
-  picture: GraphPicture | undefined
+  graph: GraphPicture | undefined
+  picture: RunPicture | undefined
   readonly steps: StepRecord[]
   readonly states: Map<string, Payload>
   readonly events: WireEvent[]
@@ -37,7 +38,7 @@ const stateKey = (path: string, sequenceId: number, epoch = 0): string => JSON.s
 
 /** Reads an export. A line that is none is left out. @throws {TypeError} for a file that is no export */
 export function readExport(text: string): FileRun {
-  const told: Told = { tree: undefined, picture: undefined, steps: [], states: new Map(), events: [] }
+  const told: Told = { tree: undefined, graph: undefined, picture: undefined, steps: [], states: new Map(), events: [] }
   for (const line of text.split('\n')) {
     if (line !== '') readLine(line, told)
   }
@@ -54,7 +55,8 @@ function readLine(line: string, told: Told): void {
     return
   }
   if (value.type === 'tree') told.tree = value['tree'] as RunTree
-  else if (value.type === 'graph') told.picture = value['picture'] as GraphPicture
+  else if (value.type === 'graph') told.graph = value['picture'] as GraphPicture
+  else if (value.type === 'picture') told.picture = value as object as RunPicture
   else if (value.type === 'step') {
     const step = value['step'] as StepRecord
     told.steps.push(step)
@@ -101,8 +103,9 @@ function clientFor(tree: RunTree, told: Told): PageClient {
     },
     state: async (ref) => told.states.get(stateKey(pathOf(ref), ref.sequenceId ?? -1, ref.epoch ?? 0)),
     picture: async (query) => ({
-      ...(told.picture !== undefined && pathOf(query) === '' && { laid: inColumn(told.picture) }),
       ...{ marks: { actions: {}, taken: {} }, shape: pathOf(query) },
+      ...(told.graph !== undefined && pathOf(query) === '' && { laid: inColumn(told.graph) }),
+      ...(pathOf(query) === '' && told.picture),
     }),
     mosaic: async (query): Promise<Mosaic> => ({
       letters: branchesOf(pathOf(query), query.map, query.visit)

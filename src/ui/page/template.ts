@@ -10,7 +10,7 @@ import { inColumn, plainAction } from './column.js'
 // Owns: one graph that stands for all branches of a map, with how many are at each of its actions.
 
 /** One graph for all branches. */
-export interface Template {
+interface Template {
   readonly graph: LaidPicture
   /** What stands before its addresses. */
   readonly above: string

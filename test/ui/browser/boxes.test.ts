@@ -13,6 +13,7 @@ import { launch, open, type PageServer, serve } from './rig.js'
 import { HOSTILE } from './story.js'
 
 const chromium = findChromium()
+const PATIENT = { timeout: 20_000 }
 
 const kit = defineState<{ n: number; done: number }>()
 const go = defineMessage('go', typeOf<number>())
@@ -86,6 +87,7 @@ describe.skipIf(chromium === undefined)('the boxes of branches, in a browser', (
     tracker = fileTracker({ dir, project: 'demo' })
     browser = await launch(chromium ?? '')
     server = await serve(projectsIn(dir))
+    await fetch(`${server.url}/page.js`) // in a checkout it is built when it is first asked for
   })
   afterEach(async () => {
     for (const close of closed.splice(0).reverse()) await close()
@@ -120,7 +122,7 @@ describe.skipIf(chromium === undefined)('the boxes of branches, in a browser', (
 
   it('have their own status, sign and name, and open their branch', async () => {
     const { page, faults } = await shown('own', ['a', HOSTILE, 'c'])
-    await expect.poll(() => branchesOf(page)).toHaveLength(3)
+    await expect.poll(() => branchesOf(page), PATIENT).toHaveLength(3)
     await page.waitForSelector('g[data-path="each/a"][data-status="waiting"]')
     await page.waitForSelector('g[data-path="each/c"][data-status="failed"]')
 
@@ -133,7 +135,7 @@ describe.skipIf(chromium === undefined)('the boxes of branches, in a browser', (
       0,
     ])
     await page.locator('g[data-path="each/a/wait"] > text').first().click()
-    await expect.poll(() => page.url()).toContain('path=each%2Fa')
+    await expect.poll(() => page.url(), PATIENT).toContain('path=each%2Fa')
     await page.waitForSelector('g[data-path="each/a/wait"]')
     await page.goBack()
     await page.waitForSelector('g[data-path="each/c"]')
@@ -142,26 +144,26 @@ describe.skipIf(chromium === undefined)('the boxes of branches, in a browser', (
     for (let i = 0; i < 20 && !(await focused(page))[0]?.startsWith('each/<img'); i++)
       await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
-    await expect.poll(() => new URL(page.url()).searchParams.get('path')?.startsWith('each/<img')).toBe(true)
+    await expect.poll(() => new URL(page.url()).searchParams.get('path')?.startsWith('each/<img'), PATIENT).toBe(true)
     await page.waitForSelector('g[data-path$="/wait"][data-status="waiting"]')
     expect(faults).toEqual([])
   })
 
   it('come one by one, and become one for all with the thirteenth', async () => {
     const { run, page, faults } = await shown('grows', letters(2))
-    await expect.poll(() => branchesOf(page)).toEqual(['each/a', 'each/b'])
+    await expect.poll(() => branchesOf(page), PATIENT).toEqual(['each/a', 'each/b'])
     await page.getByRole('button', { name: 'Larger' }).click()
     await page.locator('g[data-path="each/b"] > rect').focus()
     const [, top] = await focused(page)
 
     run.add(...letters(12).slice(2))
-    await expect.poll(() => branchesOf(page)).toHaveLength(12)
+    await expect.poll(() => branchesOf(page), PATIENT).toHaveLength(12)
     const grown = await focused(page)
     expect(grown[0]).toBe('each/b')
     expect(Math.abs(grown[1] - top)).toBeLessThan(2)
 
     run.add('m')
-    await expect.poll(() => branchesOf(page)).toEqual(['each/*'])
+    await expect.poll(() => branchesOf(page), PATIENT).toEqual(['each/*'])
     expect((await focused(page))[0]).toBe('each')
     await page.waitForSelector('g[data-path="each/*"] >> text=each branch × N')
     expect(faults).toEqual([])
@@ -173,7 +175,7 @@ describe.skipIf(chromium === undefined)('the boxes of branches, in a browser', (
     await page.waitForSelector('section[aria-label="Each branch"] g[data-path="each/b"][data-status="waiting"]')
     await page.locator('g[data-path="each/b"] > text').click()
 
-    await expect.poll(() => page.url()).toContain('path=each%2Fb')
+    await expect.poll(() => page.url(), PATIENT).toContain('path=each%2Fb')
     expect(faults).toEqual([])
   })
 })

@@ -252,6 +252,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
       buffer: Buffer.from(text),
     })
     await page.waitForSelector('.row.step')
+    await page.waitForSelector('g[data-path="multi_prompt_test/never ends"][data-status="cancelled"]')
     await page.locator('.row.step button').first().click()
     await page.waitForSelector('.row.branch')
 
