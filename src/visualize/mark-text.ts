@@ -38,5 +38,5 @@ function countsText(counts: BranchCounts): string {
   return shown.length === 0 ? '' : `(${shown.join(' ')})`
 }
 
-/** `×41`; empty for a way that was not taken. */
-export const takenText = (times: number | undefined): string => (times === undefined ? '' : `×${times}`)
+/** `×41`; empty for a way that was not taken, or nobody knows how often. */
+export const takenText = (times: number | undefined): string => (times ? `×${times}` : '')

@@ -77,12 +77,17 @@ function actionPicture(name: string, { meta, tags, states }: MachineState, path:
 function branchPicture(key: string, { initial, states }: MachineState, map: string, depth: number): BranchPicture {
   const isGraph = key === '(graph)'
   const path = `${map}/${isGraph ? '~' : printedName(key)}`
-  const isSingle = states === undefined || initial === undefined || Object.keys(states).length <= 2
+  const actions = Object.entries(states ?? {}).filter(([name]) => name !== FINISHED)
+  // A graph of one action is drawn as its branch, unless there are branches in it.
+  const isSingle = actions.length <= 1 && actions.every(([, { meta }]) => meta.kind !== 'map')
   return {
     path: key === '*' ? `${map}/*` : path,
     name: key === '*' ? 'each branch' : isGraph ? 'graph' : key,
     isMany: key === '*',
-    graph: isSingle ? undefined : graphPicture({ initial, states }, `${path}/`, depth),
+    graph:
+      isSingle || states === undefined || initial === undefined
+        ? undefined
+        : graphPicture({ initial, states }, `${path}/`, depth),
   }
 }
 

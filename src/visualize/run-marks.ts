@@ -16,7 +16,7 @@ import { printedName } from './picture.js'
 export interface ActionMark {
   /** The status of its last step; of the whole map for a map action, of the application for a branch. */
   readonly status: BranchStatus
-  /** How many steps of an action were committed. */
+  /** How many steps of an action were committed; 0 for one of many branches of which some were not read. */
   readonly steps: number
   /** Of a map: its branches by status, in its last visit. */
   readonly branches?: BranchCounts
@@ -30,7 +30,10 @@ export interface ActionMark {
 export interface RunMarks {
   /** By address, of actions and of branches. */
   readonly actions: { readonly [path: string]: ActionMark }
-  /** How often a transition was taken, by `<address> > <address>`; nothing stands behind `>` for the end. */
+  /**
+   * How often a transition was taken, by `<address> > <address>`; nothing stands behind `>` for the end. 0 for one that was taken
+   * in some of many branches of which others were not read.
+   */
   readonly taken: { readonly [edge: string]: number }
 }
 
@@ -103,6 +106,8 @@ interface Mutable {
 interface Placed {
   readonly node: AppNode
   readonly above: readonly string[]
+  /** Whether a map above it has branches that are not read: then nothing is counted over its branches. */
+  readonly isPart: boolean
 }
 
 class Marking {
@@ -124,7 +129,7 @@ class Marking {
   }
 
   async all(node: AppNode, hasSteps: boolean): Promise<void> {
-    const top = { node, above: node.path.flatMap(([map, , key]) => [map, key]) }
+    const top = { node, above: node.path.flatMap(([map, , key]) => [map, key]), isPart: false }
     if (hasSteps) await this.#steps(top)
     await this.#maps(top)
     for (let one = this.#next.shift(); one !== undefined; one = this.#next.shift()) {
@@ -136,22 +141,26 @@ class Marking {
     }
   }
 
-  async #steps({ node, above }: Placed): Promise<void> {
+  async #steps(at: Placed): Promise<void> {
+    const { node } = at
     let last: StepRecord | undefined
     for await (const step of stepsOf(this.#reader, this.#ref, node.path)) {
       const { action, status } = step
       if (step.placed !== undefined) last = undefined
       else if (status === 'done') {
-        if (last !== undefined) this.#way(above, last.action, action)
-        this.#mark(above, action, status, 1)
+        if (last !== undefined) this.#way(at, last.action, action)
+        this.#mark(at, action, status, 1)
         last = step
       }
     }
     const { step } = node
-    if (last !== undefined && step !== undefined && step.sequenceId > last.sequenceId)
-      this.#way(above, last.action, step.action)
-    if (step !== undefined) this.#mark(above, step.action, step.status, 0)
-    if (last !== undefined && ENDED.includes(node.status)) this.#way(above, last.action, undefined)
+    // An application that was cancelled has no step under way any more.
+    const isCut = step === undefined && node.status === 'cancelled'
+    const open = isCut ? node.next : step?.action
+    if (last !== undefined && open !== undefined && (isCut || (step?.sequenceId ?? -1) > last.sequenceId))
+      this.#way(at, last.action, open)
+    if (open !== undefined) this.#mark(at, open, step?.status ?? 'cancelled', 0)
+    if (last !== undefined && ENDED.includes(node.status)) this.#way(at, last.action, undefined)
   }
 
   async #maps(at: Placed): Promise<void> {
@@ -163,8 +172,12 @@ class Marking {
     }
   }
 
-  async #map({ node: { path }, above }: Placed, map: MapNode): Promise<void> {
-    const here = this.#mark(above, map.map, statusOf(map), 0)
+  async #map(at: Placed, map: MapNode): Promise<void> {
+    const {
+      node: { path },
+      above,
+    } = at
+    const here = this.#mark(at, map.map, statusOf(map), 0)
     for (const one of here) one.branches = sum(one.branches, map.counts)
     // An earlier visit has no pages of its own in the tree.
     const { items, after } = await this.#reader.branches({
@@ -186,28 +199,30 @@ class Marking {
       if (this.#read++ >= MOST_APPS) return
       const key = keys[i] ?? ''
       const status = ENDED.includes(branch.status) ? 'done' : (branch.status as BranchStatus)
-      for (const one of key === '*' ? ['*'] : [key, '*']) this.#mark([...above, map.map], one, status, 0)
-      this.#next.push({ node: branch, above: [...above, map.map, key] })
+      const isPart = at.isPart || after !== undefined
+      const inMap = { ...at, above: [...above, map.map] }
+      for (const one of key === '*' ? ['*'] : [key, '*']) this.#mark(inMap, one, status, 0)
+      this.#next.push({ node: branch, above: [...above, map.map, key], isPart })
     }
   }
 
   /** R1 */
-  #mark(above: readonly string[], action: string, status: BranchStatus, steps: number): Mutable[] {
+  #mark({ above, isPart }: Omit<Placed, 'node'>, action: string, status: BranchStatus, steps: number): Mutable[] {
     return placesOf(above, action).map((path) => {
       const known = this.#actions.get(path) ?? { status, steps: 0 }
       // Over several branches, the status that needs most attention stands.
       known.status = isWild(path) ? worse(known.status, status) : status
-      known.steps += steps
+      if (!isPart || !isWild(path)) known.steps += steps
       this.#actions.set(path, known)
       return known
     })
   }
 
-  #way(above: readonly string[], from: string, to: string | undefined): void {
+  #way({ above, isPart }: Placed, from: string, to: string | undefined): void {
     const ends = to === undefined ? [] : placesOf(above, to)
     for (const [i, path] of placesOf(above, from).entries()) {
       const edge = edgeOf(path, ends[i])
-      this.#taken.set(edge, (this.#taken.get(edge) ?? 0) + 1)
+      this.#taken.set(edge, (this.#taken.get(edge) ?? 0) + (isPart && isWild(path) ? 0 : 1))
     }
   }
 }

@@ -8,6 +8,7 @@ import { fromDataPath, toDataPath } from '../../src/visualize/data-path.js'
 import { printedName } from '../../src/visualize/picture.js'
 import { pictureOf } from '../../src/visualize/picture-of.js'
 import { pictureAt, pictureOfRun, shapeOf } from '../../src/visualize/run-picture.js'
+import { untilAborted } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { checkXml } from './xml.js'
 
@@ -142,6 +143,55 @@ describe.each(CASES)('the picture of the run %s', (name, graph) => {
 })
 
 describe('the branches of a run', () => {
+  it('are not counted together where some of them are not read', () => {
+    const outline = toOutline(runnables.each, { run: runOf('baker') })
+
+    expect(outline).toContain('∥ ✕ each branch × N\n')
+    expect(outline).toContain('    ✓ add (entry): n → n\n')
+    expect(outline).toContain('      → check\n')
+    expect(runOf('baker').taken).toMatchObject({ 'each/*/add > each/*/check': 0, 'each/a/add > each/a/check': 1 })
+  })
+
+  it('show at which action one was cancelled', async () => {
+    const hang = kit.action({ reads: ['n'], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
+    const action = kit.graph({ actions: { add, hang }, transitions: { add: 'hang' } }).runnable({ entrypoint: 'add' })
+    const map = kit.mapStates({
+      ...{ ...common, reads: ['n'], action },
+      states: { a: {} },
+      watch: ({ event, cancel }) => {
+        if (event.type === 'step.end') cancel(event.key, 'enough')
+      },
+    })
+    const persister = memoryPersister()
+    await createApplication(kit.graph({ actions: { map } }), {
+      ...{ appId: 'cut', entrypoint: 'map', state: { n: 0, all: [], keys: [] }, persister, logger: quiet },
+    }).run()
+    const run = await readMarks(persister, { runId: 'cut', partitionKey: null })
+
+    expect(run?.actions).toMatchObject({
+      'map/a': { status: 'cancelled' },
+      'map/a/hang': { status: 'cancelled', steps: 0 },
+    })
+    expect(run?.taken).toEqual({ 'map/a/add > map/a/hang': 1, 'map/*/add > map/*/hang': 1, 'map > ': 1 })
+  })
+
+  it('have the maps in them, also where a map is all that they do', () => {
+    const alone = kit.graph({ actions: { each } }).runnable({ entrypoint: 'each' })
+    const map = kit.mapStates({ ...common, reads: ['keys'], action: alone, states: { a: { keys: ['x'] } } })
+    const runnable = kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' })
+    const open = { status: 'running', steps: 0, visit: 1 } as const
+    const run = { actions: { map: { ...open, keys: ['a'] }, 'map/a/each': { ...open, keys: ['x'] } }, taken: {} }
+
+    expect(boxesIn(toSvg(runnable, { run, depth: 2 }))).toEqual([
+      'map',
+      'map/a',
+      'map/a/each',
+      'map/a/each/x',
+      'map/a/each/x/add',
+      'map/a/each/x/check',
+    ])
+  })
+
   it('are boxes up to twelve, and one for all of them from thirteen', () => {
     const twelve = boxesIn(toSvg(runnables.each, { run: runOf('dozen') }))
     const thirteen = boxesIn(toSvg(runnables.each, { run: runOf('baker') }))

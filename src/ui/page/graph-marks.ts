@@ -87,14 +87,14 @@ function markBranches(actions: Record<string, ActionMark>, map: string, { branch
   for (const branch of branches.flatMap((page) => page.items)) {
     const status = statusOf(branch.status)
     const at = branch.step?.action ?? branch.next
-    const mark = (path: string, one: BranchStatus, steps: number): void => {
-      const known = actions[path]
-      const worst = known === undefined || ATTENTION.indexOf(one) > ATTENTION.indexOf(known.status) ? one : known.status
-      actions[path] = { status: worst, steps: (known?.steps ?? 0) + steps }
+    const mark = (path: string, one: BranchStatus): void => {
+      const known = actions[path]?.status
+      const worst = known === undefined || ATTENTION.indexOf(one) > ATTENTION.indexOf(known) ? one : known
+      actions[path] = { status: worst, steps: 0 }
     }
-    mark(`${map}/*`, status, 0)
-    if (branch.position !== undefined) mark(`${map}/*/${printedName(branch.position)}`, 'done', 1)
-    if (at !== undefined && status !== 'done') mark(`${map}/*/${printedName(at)}`, status, 0)
+    mark(`${map}/*`, status)
+    if (branch.position !== undefined) mark(`${map}/*/${printedName(branch.position)}`, 'done')
+    if (at !== undefined && status !== 'done') mark(`${map}/*/${printedName(at)}`, status)
   }
 }
 

@@ -2,9 +2,10 @@ import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { fromDataPath, toDataPath } from '../../visualize/data-path.js'
 import { drawLaid } from '../../visualize/drawing.js'
+import { takenText } from '../../visualize/mark-text.js'
 import type { GraphPicture } from '../../visualize/picture.js'
 import type { LaidPicture } from '../../visualize/places.js'
-import { markAt, type RunMarks } from '../../visualize/run-marks.js'
+import { edgeOf, markAt, type RunMarks } from '../../visualize/run-marks.js'
 import { many } from './words.js'
 
 // Owns: the picture of a graph on the page.
@@ -13,6 +14,8 @@ import { many } from './words.js'
 // It is a tree of one tab stop: arrow keys move in it, Enter opens, and each action has its name and status.
 
 const LEAST = 0.25
+/** The least to which a picture is fitted: its texts can be read, and the rest is scrolled to. */
+const READABLE = 0.6
 const MOST = 3
 
 export function GraphView(props: {
@@ -41,7 +44,7 @@ export function GraphView(props: {
     observer.observe(at)
     return () => observer.disconnect()
   }, [])
-  const scale = zoom ?? Math.max(LEAST, Math.min(1, width / laid.width))
+  const scale = zoom ?? Math.max(READABLE, Math.min(1, width / laid.width))
   useLayoutEffect(() => {
     const svg = box.current?.querySelector('svg')
     if (svg == null) return
@@ -215,7 +218,7 @@ export function Outline({ graph, marks }: { readonly graph: GraphPicture; readon
                 <li key={`${to} ${label}`} class="quiet">
                   → {nameOf.get(to ?? '') ?? 'the end'}
                   {label !== '' && `: ${label}`}
-                  {marks?.taken[`${path} > ${to ?? ''}`] !== undefined && ` ×${marks.taken[`${path} > ${to ?? ''}`]}`}
+                  {` ${takenText(marks?.taken[edgeOf(path, to)])}`}
                 </li>
               ))}
             {branches.map((branch) => (
