@@ -23,7 +23,12 @@ export async function* exportLines(project: OpenProject, ref: RunTarget): AsyncG
   const hash = tree.run.graph ?? tree.run.name
   const picture = hash === undefined ? undefined : await graphOf(project, hash)
   if (picture !== undefined) yield line({ type: 'graph', hash, picture })
-  const drawn = await runPictureOf(project, { partitionKey: null, ...ref, path: [], below: true })
+  const drawn = await runPictureOf(project, {
+    runId: ref.runId,
+    partitionKey: ref.partitionKey ?? null,
+    path: [],
+    below: true,
+  })
   if (drawn?.laid !== undefined) yield line({ type: 'picture', ...drawn })
   yield line({ type: 'tree', tree })
   let after: string | undefined

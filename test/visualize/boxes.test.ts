@@ -156,7 +156,9 @@ describe('the branches of a run', () => {
     const hang = kit.action({ reads: ['n'], writes: ['n'], run: ({ signal }) => untilAborted(signal) })
     const action = kit.graph({ actions: { add, hang }, transitions: { add: 'hang' } }).runnable({ entrypoint: 'add' })
     const map = kit.mapStates({
-      ...{ ...common, reads: ['n'], action },
+      ...common,
+      reads: ['n'],
+      action,
       states: { a: {} },
       watch: ({ event, cancel }) => {
         if (event.type === 'step.end') cancel(event.key, 'enough')
