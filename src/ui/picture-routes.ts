@@ -2,8 +2,7 @@ import { UiError } from '../client/ui-error.js'
 import { json } from './answers.js'
 import { graphOf, laidOf, runPictureOf } from './graph-of.js'
 import type { OpenProject } from './project.js'
-import type { ReadCall } from './read-routes.js'
-import { missing, refOf } from './run-ref.js'
+import { missing, type ReadCall, refOf } from './run-ref.js'
 import { SearchQuery } from './search-query.js'
 
 // Owns: the addresses of pictures.

@@ -12,17 +12,11 @@ import { differenceOf, jsonPatchOf } from './json-patch.js'
 import { graph, laid, picture } from './picture-routes.js'
 import { type OpenProject, type Projects, tellsEvents } from './project.js'
 import { chunksOf, eventPage, marksOf, mosaicOf, statesOf } from './read-run.js'
-import { missing, refOf } from './run-ref.js'
+import { missing, type ReadCall, refOf } from './run-ref.js'
 import { SearchQuery } from './search-query.js'
 import { shortStep } from './shorten.js'
 
 // Owns: the addresses that are read: what each takes, and what it answers.
-
-/** A request for something of a project. */
-export interface ReadCall {
-  readonly project: OpenProject
-  readonly params: URLSearchParams
-}
 
 /** What a project answers at an address below `/api/v1`. Undefined: there is no such address. */
 export function readProject(call: ReadCall, parts: readonly string[]): Promise<Response> | undefined {

@@ -5,6 +5,12 @@ import type { SearchQuery } from './search-query.js'
 
 // Owns: which application of a run an address names.
 
+/** A request for something of a project. */
+export interface ReadCall {
+  readonly project: OpenProject
+  readonly params: URLSearchParams
+}
+
 /** An application of a run. */
 export interface AppRef {
   readonly runId: string
