@@ -4,6 +4,7 @@ import { branchIdOf } from '../parallel/branch-id.js'
 import { type FanOut, traitsOf } from '../parallel/fan-out.js'
 import { errorData } from '../read/error-data.js'
 import { QueryCheck } from '../read/query-check.js'
+import { queuedBefore } from '../read/queued.js'
 import type { DescribeOptions } from '../read/reader.js'
 import {
   BRANCH_STATUSES,
@@ -36,7 +37,18 @@ const DEFAULT_FIRST = 10
 const DEFAULT_DEPTH = 3
 
 /** What a live run cannot tell without its events. */
-const LACKS = ['times', 'past maps', 'chunks', 'logs', 'spans', 'inputs', 'messages', 'attempts', 'leaks']
+const LACKS = [
+  'times',
+  'queue times of settled branches',
+  'past maps',
+  'chunks',
+  'logs',
+  'spans',
+  'inputs',
+  'messages',
+  'attempts',
+  'leaks',
+]
 
 /** A live run as a tree. @param ended the result of its last run, if that has ended */
 export function describeLive(app: Application, ended: RunResult | undefined, options: DescribeOptions): LiveTree {
@@ -217,8 +229,9 @@ class LiveReading {
   }
 
   #live(key: string, branch: BranchHandle, bare: (key: string) => AppNode): LiveBranch {
-    const { inside, task, status: phase, waitsFor, isRetrying, startedAt, origin } = branch
+    const { inside, task, status: phase, waitsFor, isRetrying, queuedAt, startedAt, origin } = branch
     const { index } = task
+    const queued = queuedBefore(queuedAt, startedAt)
     const open = isRetrying ? 'retrying' : this.statusOf(origin, { waits: { level: waitsFor }, attempts: undefined })
     const status = phase === 'made' ? 'queued' : branch.cancelledAt !== undefined ? 'cancelled' : open
     const node = (depth: number): AppNode => ({
@@ -226,6 +239,7 @@ class LiveReading {
       status,
       key,
       index,
+      ...(queued !== undefined && { queuedAt: queued }),
       ...(startedAt !== undefined && { startedAt }),
     })
     return { key, index, status, node }

@@ -21,6 +21,11 @@ export function branchKnown(app: FoldedApp, line: EventLine): void {
   app.title = (line['title'] as string | undefined) ?? app.title
 }
 
+/** A branch waits for its start. One that goes on after it had started is not queued anew. */
+export function queuedAt(app: FoldedApp, time: number): void {
+  if (app.startedAt === undefined) app.queuedAt = time
+}
+
 export function tookOf(line: EventLine): NonNullable<FoldedStep['took']> {
   const { to, condition, onError } = line as { readonly [name: string]: unknown }
   return { to: String(to), condition: String(condition), ...(onError === true && { onError }) }

@@ -124,7 +124,7 @@ export class FoldedTree {
 
   /** @param depth number of levels, this one included */
   node(app: FoldedApp, status: RunStatus | BranchStatus, above: Above, depth: number): AppNode {
-    const { appId, path, index, title, startedAt, endedAt, position, next, recovered, error, cancelled } = app
+    const { appId, path, index, title, queuedAt, startedAt, endedAt, position, next, recovered, error, cancelled } = app
     const step = stepOf(app, status)
     const inside = aboveIn(status, above)
     const open = isOpen(status)
@@ -136,6 +136,7 @@ export class FoldedTree {
       ...(title !== undefined && { title }),
       status,
       since: app.since,
+      ...(queuedAt !== undefined && { queuedAt }),
       ...(startedAt !== undefined && { startedAt }),
       ...(endedAt !== undefined && !open && { endedAt }),
       epoch: app.epoch,

@@ -47,6 +47,8 @@ export class FoldedApp {
   worker: WorkerInfo | undefined
   status: OwnStatus = 'open'
   since: number
+  /** When it was queued before it first started. */
+  queuedAt: number | undefined
   startedAt: number | undefined
   endedAt: number | undefined
   epoch: number

@@ -53,6 +53,12 @@ export function policyName(policy: SettlePolicy): string {
   return typeof policy === 'string' ? `'${policy}'` : `{ atLeast: ${policy.atLeast} }`
 }
 
+/** The policy of a name, with or without quotes; undefined for the name of none. */
+export function policyNamed(name: string): SettlePolicy | undefined {
+  const [, text, n] = /^'?(all|collect|any|first)'?$|^\{ atLeast: (\d+) \}$/.exec(name) ?? []
+  return n === undefined ? (text as SettlePolicy | undefined) : { atLeast: Number(n) }
+}
+
 /**
  * Validates a policy.
  * @throws {TypeError | RangeError} for an invalid one

@@ -1,5 +1,6 @@
 import { tryGet } from '../internal/guards.js'
 import type { CancelData, ErrorData } from '../read/error-data.js'
+import { queuedBefore } from '../read/queued.js'
 import { isEnded } from './due.js'
 import type { AppSummary, StoredWait as AskedWait, SummaryParent, SummaryStatus } from './summary.js'
 import type { DueFacts, MapFacts, SummaryFacts } from './summary-facts.js'
@@ -14,6 +15,7 @@ export interface StatusSource {
   readonly next: string | undefined
   readonly position: string | undefined
   readonly forkedFrom: SummaryFacts['forkedFrom'] | undefined
+  readonly of: number | undefined
   readonly map: MapFacts | undefined
   /** Its open questions; undefined where they have not changed. */
   readonly waits: readonly AskedWait[] | undefined
@@ -46,6 +48,8 @@ export class AppStatus {
   #since = 0
   #ended: EndFacts = {}
   #endedAt: number | undefined
+  /** When it was queued, as a branch; undefined for any other application. */
+  queuedAt: number | undefined
   startedAt: number | undefined
   attempt: number | undefined
   recovered = false
@@ -57,6 +61,10 @@ export class AppStatus {
   #whole = ''
   /** Whether other facts than the status have changed. */
   #changed = false
+
+  constructor(queuedAt: number | undefined) {
+    this.queuedAt = queuedAt
+  }
 
   get status(): SummaryStatus {
     return this.#status
@@ -134,10 +142,13 @@ export class AppStatus {
     this.recovered = recovered
   }
 
-  #factsOf({ epoch, next, position, forkedFrom, map, due }: StatusSource): SummaryFacts {
+  #factsOf({ epoch, next, position, forkedFrom, of, map, due }: StatusSource): SummaryFacts {
     const { error, cancelled } = this.#ended
+    const cancelledAt = this.#endedAt === undefined ? undefined : this.#endedAt - 1 // never queued if at that moment
+    const queuedAt = queuedBefore(this.queuedAt, this.startedAt ?? cancelledAt)
     return {
       epoch,
+      ...(queuedAt !== undefined && { queuedAt }),
       ...(this.startedAt !== undefined && { startedAt: this.startedAt }),
       ...(this.#endedAt !== undefined && { endedAt: this.#endedAt }),
       ...(this.attempt !== undefined && { attempt: this.attempt }),
@@ -146,6 +157,7 @@ export class AppStatus {
       ...(error && { error }),
       ...(cancelled && { cancelled }),
       ...(forkedFrom && { forkedFrom }),
+      ...(of !== undefined && { of }),
       ...(this.recovered && { recovered: true as const }),
       ...(this.crashes && { crashes: this.crashes }),
       ...(this.inputs !== undefined && { inputs: this.inputs }),

@@ -1,5 +1,4 @@
 import { isFinal } from '../lifecycle/final.js'
-import type { MapTraits } from '../parallel/fan-out.js'
 import { errorData } from '../read/error-data.js'
 import { payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
@@ -13,7 +12,7 @@ import type { Scope } from './scope.js'
 import type { StoredRecord } from './stored-record.js'
 import type { SummaryParent, SummaryStatus } from './summary.js'
 import type { SummaryFacts } from './summary-facts.js'
-import { mapFacts, NO_WAITS, questions } from './summary-waits.js'
+import { type EnteredMap, mapFacts, NO_WAITS, questions } from './summary-waits.js'
 import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 
 // Owns: how the status of an application follows from what its journal saves.
@@ -46,22 +45,21 @@ export interface StatusJournal {
 
 /** The place of an application below another one. */
 export interface Above {
-  readonly journal: Pick<StatusJournal, 'epoch' | 'sequenceId'> & { readonly path: WirePath }
+  readonly journal: Pick<StatusJournal, 'epoch' | 'sequenceId' | 'map'> & { readonly path: WirePath }
   readonly index: number
 }
 
 const ALONE: WholeFacts = Object.freeze({ pending: 0, retrying: 0, leaked: 0, wake: null, nextAt: null })
 
 export class JournalStatus {
-  /** What readers are told of the open map. */
-  traits: MapTraits | undefined
   readonly #journal: StatusJournal
   readonly #above: Above | undefined
-  readonly #app = new AppStatus()
+  readonly #app: AppStatus
   readonly #source = (): StoringSummary | undefined => this.take()
   /** The last step before its process died; undefined where it did not. */
   #diedIn: number | undefined
   #parent: SummaryParent | undefined
+  #entered: EnteredMap | undefined
   #next: string | undefined
   #position: string | undefined
   /** The questions in the store, by their ids; undefined if they are unknown. */
@@ -70,6 +68,8 @@ export class JournalStatus {
   constructor(journal: StatusJournal, above: Above | undefined) {
     this.#journal = journal
     this.#above = above
+    // The journal of a branch is made when the branch is queued; an application made by an action is not queued.
+    this.#app = new AppStatus(above !== undefined && above.index >= 0 ? this.#now : undefined)
   }
 
   get #isRoot(): boolean {
@@ -80,8 +80,20 @@ export class JournalStatus {
     return this.#journal.scope.settings.clock.now()
   }
 
+  /** The application comes to a map: readers are told of it before its entries are recorded. */
+  enters(map: EnteredMap): void {
+    this.#entered = map
+    this.#app.touch()
+  }
+
   /** Continues from a stored record. */
-  adopt({ next, position, waiting }: Pick<StoredRecord, 'next' | 'position' | 'waiting'>): void {
+  adopt({
+    next,
+    position,
+    waiting,
+    startedAt,
+  }: Pick<StoredRecord, 'next' | 'position' | 'waiting' | 'startedAt'>): void {
+    if (startedAt !== undefined) this.#app.queuedAt = undefined // it goes on
     this.#next = next
     this.#position = position
     this.#asked = waiting === undefined ? '' : undefined
@@ -147,6 +159,7 @@ export class JournalStatus {
     const app = this.#app
     this.#next = next
     this.#position = action
+    this.#entered = undefined
     if (this.#journal.map !== undefined) app.touch()
     if (this.#asked !== '') app.touch()
     this.#journal.scope.tree.open(this.#journal.appId)
@@ -186,6 +199,7 @@ export class JournalStatus {
   placed(label: StateLabel, { next, position, end }: FullFacts): void {
     const { scope, inbox } = this.#journal
     if (label === 'rewind') scope.requests.drop(inbox.requests)
+    this.#entered = undefined
     this.#next = next
     this.#position = position
     if (this.#isRoot) {
@@ -208,7 +222,7 @@ export class JournalStatus {
     else if (label === 'failed') this.#failed(note as Notes['failed'])
     else if (label === 'cancelled') this.#cancelled(note as Notes['cancelled'])
     else if (this.#app.status === 'queued') this.#app.set('running', this.#now)
-    if (label === 'manifest' || label === 'total') this.#app.touch()
+    if (label === 'manifest' || label === 'total' || label === 'settled') this.#app.touch()
     if (label === 'waiting' || label === 'retry') {
       this.#app.touch()
       scope.tree.open(appId, this.#open)
@@ -333,7 +347,8 @@ export class JournalStatus {
       next,
       position,
       forkedFrom,
-      map: map && { ...mapFacts(map, sequenceId + 1), ...this.traits },
+      of: this.#above === undefined || this.#above.index < 0 ? undefined : this.#above.journal.map?.total,
+      map: mapFacts(this.#entered, map, sequenceId + 1),
       due,
     }
   }

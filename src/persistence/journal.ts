@@ -39,6 +39,7 @@ import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
 import { postTo, sealRow } from './seal.js'
 import { entryRows, StatusNotes } from './status-notes.js'
+import { enteredMap } from './summary-waits.js'
 import type { OpenWaitNote } from './wait-note.js'
 
 // Owns: the rows of one application, in their order.
@@ -270,7 +271,7 @@ export class Journal implements MapJournal {
   }
 
   openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<MapJournal> {
-    this.summary.traits = map.traits
+    this.summary.enters(enteredMap(map))
     return this.#openStore(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
 

@@ -11,6 +11,8 @@ export interface SummaryFacts {
   readonly epoch: number
   /** The last committed step when it was written; a later step outdates `next`, `position` and `map`. */
   readonly sequenceId?: number
+  /** When a branch was queued before it started; absent where it has started in an earlier process. */
+  readonly queuedAt?: number
   readonly startedAt?: number
   readonly endedAt?: number
   /** Number of the attempt of a branch; 0 if it never started. */
@@ -22,6 +24,8 @@ export interface SummaryFacts {
   readonly error?: ErrorData
   readonly cancelled?: CancelData
   readonly forkedFrom?: { readonly appId: string; readonly sequenceId: number }
+  /** Number of branches of the map of a branch, where it is known; some of them may have no row. */
+  readonly of?: number
   /** Whether a fallback replaced a failure. */
   readonly recovered?: true
   /** The inputs that a host gives to every run, encoded. */
@@ -60,6 +64,8 @@ export interface MapFacts {
   readonly concurrency?: number
   /** Number of branches; absent for a generator that has not ended. */
   readonly total?: number
+  /** Whether `watch` has closed it: it starts no more branches. */
+  readonly closed?: true
   readonly startedAt?: number
 }
 
@@ -85,6 +91,7 @@ export interface BeatBranch {
   readonly path: WirePath
   readonly status: BranchStatus
   readonly attempt: number
+  readonly queuedAt?: number
   readonly startedAt?: number
   /** The action that runs, or is tried again. */
   readonly action?: string

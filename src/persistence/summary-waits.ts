@@ -1,6 +1,8 @@
 import type { MessageSchemas } from '../action/message-schemas.js'
+import type { MapTraits } from '../parallel/fan-out.js'
 import { type Json, payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
+import type { StoredMapVisit } from './branch-store.js'
 import type { OpenMap } from './committing.js'
 import type { StoredWait } from './summary.js'
 import type { MapFacts, WaitFacts } from './summary-facts.js'
@@ -10,8 +12,34 @@ import type { WaitingNote } from './wait-note.js'
 
 export const NO_WAITS: readonly StoredWait[] = Object.freeze([])
 
-export function mapFacts({ map, visit, total }: OpenMap, sequenceId: number): MapFacts {
-  return { map, visit, sequenceId, ...(total !== undefined && { total }) }
+/** A map to which an application has come. */
+export interface EnteredMap extends MapTraits {
+  readonly map: string
+  readonly visit: number
+  readonly total?: number
+}
+
+export const enteredMap = ({
+  name: map,
+  visit,
+  traits,
+  feed: { length: total },
+}: Pick<StoredMapVisit, 'name' | 'visit' | 'traits' | 'feed'>): EnteredMap => ({
+  ...{ map, visit, ...traits },
+  ...(total !== undefined && { total }),
+})
+
+/** The map at which an application stands: as its entries are recorded, else as it was entered. */
+export function mapFacts(
+  entered: EnteredMap | undefined,
+  open: OpenMap | undefined,
+  sequenceId: number,
+): MapFacts | undefined {
+  const { map, visit } = open ?? entered ?? {}
+  if (map === undefined || visit === undefined) return undefined
+  const total = open?.total ?? entered?.total
+  const closed = open?.settled === true && ({ closed: true } as const)
+  return { ...entered, map, visit, sequenceId, ...(total !== undefined && { total }), ...closed }
 }
 
 /** The open waits for messages from outside. */

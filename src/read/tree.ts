@@ -149,6 +149,8 @@ export interface AppNode extends Place {
   readonly status: RunStatus | BranchStatus
   /** When the status began. */
   readonly since?: number
+  /** Since when a branch waited for its start: for interceptors, a permit, a worker. Absent before its map made it. */
+  readonly queuedAt?: number
   readonly startedAt?: number
   readonly endedAt?: number
   /** Grows with each rewind. */

@@ -1,4 +1,3 @@
-import type { MapTraits } from '../parallel/fan-out.js'
 import type { JournalSetup } from '../persistence/branch-store.js'
 import type { CommittingStep, OpenMap, Start, StoredTiming } from '../persistence/committing.js'
 import type { Until } from '../persistence/driver.js'
@@ -6,6 +5,7 @@ import type { StateLabel } from '../persistence/labels.js'
 import type { FullFacts, Notes, ParentRef, RanFacts } from '../persistence/record.js'
 import type { StoredMessage, StoredRecord } from '../persistence/replay.js'
 import type { ScopeSettings } from '../persistence/scope.js'
+import type { EnteredMap } from '../persistence/summary-waits.js'
 import type { OpenFacts } from '../persistence/tree-status.js'
 import type { OpenWaitNote } from '../persistence/wait-note.js'
 import type { State } from '../state/freeze.js'
@@ -110,7 +110,7 @@ export interface JournalFacts {
   readonly parentRef?: ParentRef
   /** Null: no map is open. */
   readonly map?: Omit<OpenMap, 'entries'> | null
-  readonly traits?: MapTraits
+  readonly entered?: EnteredMap
 }
 
 type WaitLevel = 'nothing' | 'siblings' | 'outside' | 'retry'

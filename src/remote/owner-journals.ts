@@ -294,11 +294,11 @@ function noted(journal: MapJournal, written: Awaitable<void>): Awaitable<Noted> 
   return isThenable(written) ? Promise.resolve(written).then(answer) : answer()
 }
 
-function setFacts(journal: MapJournal, { replacing, oneWay, parentRef, map, traits }: JournalFacts): void {
+function setFacts(journal: MapJournal, { replacing, oneWay, parentRef, map, entered }: JournalFacts): void {
   if (replacing !== undefined) journal.replacing = replacing
   if (oneWay !== undefined) journal.oneWay = new Set(oneWay)
   if (parentRef !== undefined) journal.parentRef = parentRef
-  if (traits !== undefined) journal.summary.traits = traits
+  if (entered !== undefined) journal.summary.enters(entered)
   // Its entries stay in the worker, which compares them.
   if (map !== undefined) journal.map = map === null ? undefined : { ...map, entries: new Map() }
 }

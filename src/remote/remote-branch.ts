@@ -60,6 +60,7 @@ export class RemoteBranch implements BranchHandle {
   leaked: readonly Leak[] = []
   waitsFor: WaitsFor = 'nothing'
   result: BranchResult | undefined
+  queuedAt: number | undefined
   startedAt: number | undefined
   worker: WorkerPlace | undefined
   begun = 0

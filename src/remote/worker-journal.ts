@@ -20,6 +20,7 @@ import type { Notes, ParentRef } from '../persistence/record.js'
 import type { StoredMessage, StoredRecord } from '../persistence/replay.js'
 import type { Scope } from '../persistence/scope.js'
 import { postTo } from '../persistence/seal.js'
+import { enteredMap } from '../persistence/summary-waits.js'
 import type { OpenWaitNote } from '../persistence/wait-note.js'
 import type { WirePath } from '../read/wire-path.js'
 import type { State } from '../state/freeze.js'
@@ -122,7 +123,7 @@ export class WorkerJournal implements MapJournal {
       delays: () => link.tell(number, { do: 'delays' }),
       goesOn: () => link.tell(number, { do: 'goesOn' }),
       stands: (level, retries) => link.tell(number, { do: 'stands', level, retries: level === 'outside' && retries() }),
-      traits: undefined,
+      enters: (entered) => this.#tell({ entered }),
     }
   }
 
@@ -309,7 +310,7 @@ export class WorkerJournal implements MapJournal {
   }
 
   openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<MapJournal> {
-    this.#tell({ traits: map.traits })
+    this.summary.enters(enteredMap(map))
     return openBranchStore(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
 

@@ -25,6 +25,8 @@ const SCREENS: readonly (readonly [name: string, path: string, ready: string, ..
   ['run-waiting', '/p/demo/r/expense-1', '.graph svg'],
   ['nested', '/p/demo/r/nested-1', '.graph svg', '.row.step button.twist', '.row.branch button.twist'],
   ['timeline', '/p/demo/r/survey-many?view=timeline', '.timeline rect'],
+  ['lanes', '/p/demo/r/queue-1?view=timeline', '.timeline rect.queue'],
+  ['branch-queued', '/p/demo/r/queue-1?path=paint/gold', '.graph svg'],
   ['branch', '/p/demo/r/survey-few?path=multi_prompt_test/meaning%20of%20life', '.graph svg'],
   ['map', '/p/demo/r/survey-many/m/multi_prompt_test?b=17', '.mosaic canvas', '.attention summary'],
   ['questions', '/p/demo/inbox', '.card form'],

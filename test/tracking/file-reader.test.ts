@@ -447,6 +447,7 @@ describe('the readers of a log, of a store and of a live run', () => {
   const OMIT = new Set([
     ...[
       'since',
+      'queuedAt',
       'startedAt',
       'endedAt',
       'updatedAt',

@@ -2,11 +2,12 @@ import fc from 'fast-check'
 import { memoryPersister } from 'teasel/persistence'
 import { createUiHandler } from 'teasel/ui'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { AppNode } from '../../src/read/tree.js'
 import { actionOf } from '../../src/ui/page/action-of.js'
 import { aligned } from '../../src/ui/page/aligned.js'
 import { fieldsOf } from '../../src/ui/page/answer-fields.js'
 import { cellsOf } from '../../src/ui/page/cells.js'
-import { lanesOf } from '../../src/ui/page/lanes.js'
+import { branchSpan, lanesOf, timesOf } from '../../src/ui/page/lanes.js'
 import { type HubMessage, LiveHub } from '../../src/ui/page/live-hub.js'
 import { changesOf } from '../../src/ui/page/state-diff.js'
 import { inWords } from '../../src/ui/page/value-words.js'
@@ -29,6 +30,33 @@ describe('lanes of a timeline', () => {
           for (const [i, one] of lane.entries()) expect(one.from).toBeGreaterThanOrEqual(lane[i - 1]?.to ?? 0)
       }),
     )
+  })
+})
+
+describe('the time of a branch in the queue', () => {
+  const branch = (more: Partial<AppNode>): AppNode => ({
+    ...{ appId: 'x', path: [['map', 1, 'a']], key: 'a', status: 'running', attempt: 1 },
+    ...{ pending: [], due: [], leaked: [], maps: [], children: [] },
+    ...more,
+  })
+
+  it.each([
+    [
+      { queuedAt: 1_000, startedAt: 2_200, endedAt: 5_600, status: 'done' },
+      'queued 1.2 s, ran 3.4 s',
+      [1_000, 2_200, 5_600],
+    ],
+    [{ queuedAt: 1_000, startedAt: 1_000, endedAt: 5_600, status: 'done' }, '4.6 s', [1_000, 1_000, 5_600]],
+    [{ startedAt: 2_200, endedAt: 5_600, status: 'done' }, '3.4 s', [2_200, 2_200, 5_600]],
+    [{ queuedAt: 1_000, status: 'queued' }, 'queued 8.0 s', [1_000, 9_000, 9_000]],
+    [{ queuedAt: 1_000, endedAt: 3_000, status: 'cancelled' }, 'queued 2.0 s', [1_000, 3_000, 3_000]],
+  ] as const)('stands before the time that it ran: %j', (more, words, [from, began, to]) => {
+    expect(timesOf(branch(more), more.status === 'queued' ? 9_000 : 5_600)).toBe(words)
+    expect(branchSpan(branch(more), 9_000)).toMatchObject([{ from, began, to, title: `a, ${more.status}, ${words}` }])
+  })
+
+  it('is not on a timeline before the branch is made', () => {
+    expect(branchSpan(branch({ status: 'queued' }), 9_000)).toEqual([])
   })
 })
 

@@ -1,5 +1,6 @@
 import type { ErrorData } from '../../read/error-data.js'
 import type { Payload } from '../../read/payload.js'
+import { queuedMs } from '../../read/queued.js'
 import type { Reader, RunTarget } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import type { BranchStatus } from '../../read/status.js'
@@ -29,6 +30,8 @@ import { agoText, countPieces, durationText, markPiece, reasonText, statusPiece,
 // Owns: `teasel runs show`.
 
 const MOST_STEPS = 20
+/** A time in the queue is told from this length on, milliseconds. */
+const TOLD_MS = 100
 
 /** `teasel runs show`. */
 export const runsShow: CommandCode = async (given, io) => {
@@ -117,6 +120,7 @@ export async function pastBranches(
 }
 
 function headOf(run: RunSummary, root: AppNode, now: number): readonly Piece[][] {
+  const queued = queuedMs(root, now)
   const started = root.startedAt ?? run.startedAt ?? run.createdAt
   const facts: [string, string][] = [
     ['title', run.title ?? ''],
@@ -130,6 +134,7 @@ function headOf(run: RunSummary, root: AppNode, now: number): readonly Piece[][]
     ['partition', run.partitionKey ?? ''],
     ['started', agoText(started, now)],
     ['time', durationText((root.endedAt ?? (root.path.length === 0 ? run.endedAt : undefined) ?? now) - started)],
+    ['queued', queued === undefined ? '' : durationText(queued)],
     ['position', [root.position, root.next].filter((one) => one !== undefined).join(' → ')],
     ['held by', run.heldBy === undefined ? '' : `${run.heldBy.host ?? run.heldBy.id} ${run.heldBy.pid ?? ''}`.trim()],
     [
@@ -218,7 +223,7 @@ const errorLines = (error: ErrorData): readonly Piece[][] => [
 ]
 
 function branchLine(node: AppNode, runId: string, now: number): Piece[] {
-  const { status, path, startedAt, endedAt, step, next, error, title } = node
+  const { status, path, endedAt, step, next, error, title } = node
   return [
     fixed('  '),
     ...spaced(
@@ -226,10 +231,19 @@ function branchLine(node: AppNode, runId: string, now: number): Piece[] {
       piece(printedAddress(runId, path)),
       piece(title ?? ''),
       piece(endedAt === undefined ? (step?.action ?? next ?? '') : '', 'cyan'),
-      fixed(startedAt === undefined ? '' : durationText((endedAt ?? now) - startedAt), 'dim'),
+      fixed(timesText(node, now), 'dim'),
       piece(error === undefined ? '' : reasonText(error), 'red'),
     ),
   ]
+}
+
+/** `queued 1.2 s, ran 3.4 s`; only the time that it ran where it was hardly in the queue. */
+function timesText(node: AppNode, now: number): string {
+  const { startedAt, endedAt } = node
+  const queued = queuedMs(node, now) ?? 0
+  const ran = startedAt === undefined ? '' : durationText((endedAt ?? now) - startedAt)
+  if (queued < TOLD_MS) return ran
+  return `queued ${durationText(queued)}${ran === '' ? '' : `, ran ${ran}`}`
 }
 
 async function showStep(

@@ -1,5 +1,6 @@
 import type { Mutable } from '../../internal/type-tools.js'
 import { payloadOf } from '../../read/payload.js'
+import { queuedBefore } from '../../read/queued.js'
 import { type BranchStatus, isOpen, type RunStatus, STEP_STATUSES, type StepStatus } from '../../read/status.js'
 import type { AppNode, Due, Pending, StepRecord } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
@@ -29,9 +30,20 @@ export function nodeOf(app: KnownApp, context: NodeContext): AppNode {
   const { appId, summary, facts, last } = app
   const { path, status, since, pending, beat } = context
   const { parent, title } = summary
-  const { startedAt, endedAt, attempt, delivery, recovered, error, cancelled, due = [] } = facts
+  const {
+    queuedAt = beat?.queuedAt,
+    startedAt,
+    endedAt,
+    attempt,
+    delivery,
+    recovered,
+    error,
+    cancelled,
+    due = [],
+  } = facts
   const { position, next } = placeIn(app)
   const started = startedAt ?? beat?.startedAt
+  const queued = queuedBefore(queuedAt, started)
   const step = stepOf(app, context)
   return {
     appId,
@@ -41,6 +53,7 @@ export function nodeOf(app: KnownApp, context: NodeContext): AppNode {
     ...(title !== undefined && { title }),
     status,
     since,
+    ...(queued !== undefined && { queuedAt: queued }),
     ...(started !== undefined && { startedAt: started }),
     ...(endedAt !== undefined && !isOpen(status) && { endedAt }),
     epoch: last?.epoch ?? facts.epoch,
@@ -65,6 +78,7 @@ export function nodeOf(app: KnownApp, context: NodeContext): AppNode {
 export function bareNode(bare: BareBranch | undefined, path: WirePath, status: AppNode['status']): AppNode {
   const { appId = '', key = '', index = UNKNOWN_INDEX, beat } = bare ?? {}
   const { attempt = 0, startedAt, action, sequenceId = 0 } = beat ?? {}
+  const queuedAt = queuedBefore(beat?.queuedAt, startedAt)
   const step = action !== undefined && isOfStep(status) && { appId, path, action, sequenceId, epoch: 0, status }
   return {
     appId,
@@ -72,6 +86,7 @@ export function bareNode(bare: BareBranch | undefined, path: WirePath, status: A
     key,
     ...(index < UNKNOWN_INDEX && { index }),
     status,
+    ...(queuedAt !== undefined && { queuedAt }),
     ...(startedAt !== undefined && { startedAt }),
     epoch: 0,
     sequenceId: sequenceId - 1,

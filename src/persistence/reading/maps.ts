@@ -1,3 +1,4 @@
+import { judge, policyNamed } from '../../parallel/settle.js'
 import { cursorAt } from '../../read/cursor.js'
 import { BRANCH_STATUSES, type BranchCounts, type BranchStatus, type RunStatus } from '../../read/status.js'
 import type { AppNode, BranchPage, MapNode } from '../../read/tree.js'
@@ -63,14 +64,16 @@ export async function mapsOf(
   const views: MapView[] = []
   for (const visit of visits) {
     if (makers.has(visit.map)) continue
-    if (await isMadeByHand(source, app.appId, visit)) {
-      makers.add(visit.map)
+    const first = await firstOf(source, app.appId, visit)
+    if (first !== undefined && first.parent.index < 0) {
+      makers.add(visit.map) // an action is a map, or makes applications by hand
       continue
     }
     const at = open !== undefined && isSame({ ...open, epoch }, visit) ? open : undefined
     const { map, visit: number, sequenceId, stored } = visit
     const isCurrent = at !== undefined || (visit.epoch === epoch && sequenceId === next)
-    const mapFacts = at ?? { map, visit: number, sequenceId }
+    const { of: total } = first === undefined ? {} : factsOf(first)
+    const mapFacts = at ?? { map, visit: number, sequenceId, ...(total !== undefined && { total }) }
     views.push({ app, path, map: mapFacts, epoch: visit.epoch, isOpen: isCurrent, stored, beat })
     if (views.length > MOST_MAPS) break
   }
@@ -111,21 +114,37 @@ function byVisit(counts: readonly BelowCount[]): readonly Visit[] {
   return [...visits.values()].sort((a, b) => b.epoch - a.epoch || b.sequenceId - a.sequenceId || b.visit - a.visit)
 }
 
-/** Whether the applications of a visit were made by an action: an action is a map, or makes them. */
-async function isMadeByHand(source: Source, parentId: string, { epoch, map, visit }: Visit): Promise<boolean> {
-  const { driver, partitionKey } = source
+/** The summary of the first application of a visit. */
+async function firstOf(
+  { driver, partitionKey }: Source,
+  parentId: string,
+  { epoch, map, visit }: Visit,
+): Promise<StoredBelow['summary'] | undefined> {
   const [first] = await driver.below({ partitionKey, parentId, epoch, map, visit, limit: 1 })
-  return first !== undefined && first.summary.parent.index < 0
+  return first?.summary
 }
 
-/** What is above the branches of a map. */
-export const aboveBranches = (view: MapView, above: Above): Above => (view.isOpen ? above : 'ended')
+/** Whether an unfinished map starts no more branches: it has enough, by its policy or by `watch`. */
+function isClosed({ map: { policy, closed, total }, stored }: MapView): boolean {
+  const { done, failed, cancelled } = resolvedCounts(stored, 'live')
+  const rule = policy === undefined ? undefined : policyNamed(policy)
+  return closed === true || (rule !== undefined && judge(rule, { total, done, failed, cancelled }) === 'satisfied')
+}
+
+/** What is above the branches of a map. Those that it does not need any more are cancelled. */
+export const aboveBranches = (view: MapView, above: Above): Above => (view.isOpen && !isClosed(view) ? above : 'ended')
+
+/** Number of branches of a map that is over that have no row: it was closed before they started. */
+export function neverStarted({ isOpen, map: { total = 0 }, stored }: MapView): number {
+  const known = Object.values(stored).reduce((sum, one) => sum + one, 0)
+  return isOpen ? 0 : Math.max(0, total - known)
+}
 
 /** The numbers of branches of a map, as they count. */
 export async function countsOf(source: Source, view: MapView, above: Above): Promise<BranchCounts> {
   const stored = resolvedCounts(view.stored, 'live')
   const bare = !view.isOpen
-    ? {}
+    ? { cancelled: neverStarted(view) }
     : view.app.record !== undefined && view.app.facts.counts === undefined && view.beat === undefined
       ? await loadedCounts(source, view)
       : bareCounts(view, stored)

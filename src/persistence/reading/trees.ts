@@ -17,6 +17,7 @@ import {
   type MapView,
   mapNode,
   mapsOf,
+  neverStarted,
 } from './maps.js'
 import { bareStatus } from './open-branches.js'
 import { openRun, type RunReading } from './open-run.js'
@@ -64,6 +65,8 @@ export async function describeRun(
       ...LACKS,
       ...(known.derived ? ['past maps'] : []),
       ...(tree.leftOut ? ['older maps'] : []),
+      ...(tree.lacksUnstarted ? ['branches that never started'] : []),
+      ...(tree.lacksQueueTimes ? ['some queue times'] : []),
       ...(questions.length >= MOST_QUESTIONS ? ['further questions'] : []),
     ],
     asOf: { source: 'store', at: Date.now(), incarnation: claim?.incarnation ?? 0 },
@@ -74,6 +77,10 @@ export async function describeRun(
 class TreeReading {
   /** Whether past maps were left out. */
   leftOut = false
+  /** Whether a branch has gone on in another process than the one that queued it. */
+  lacksQueueTimes = false
+  /** Whether a past map has branches without a row. */
+  lacksUnstarted = false
   readonly #reading: RunReading
   readonly #first: number
   readonly #pending = new Map<string, Pending[]>()
@@ -104,6 +111,7 @@ class TreeReading {
       pending: isOpen(status) ? this.#pendingOf(known, path) : [],
       beat: beat?.branches.find(({ appId }) => appId === known.appId),
     })
+    if (isUnqueued(node)) this.lacksQueueTimes = true
     if (depth < 1) return node
     const { maps, more, makers } = await mapsOf(source, known, path, beat)
     if (more) this.leftOut = true
@@ -132,6 +140,7 @@ class TreeReading {
     const { source } = this.#reading
     const counts = await countsOf(source, view, above)
     const node = mapNode(view, counts, status)
+    if (neverStarted(view) > 0) this.lacksUnstarted = true
     if (!view.isOpen || depth < 1) return node
     const toNode = (branch: Branch): Promise<AppNode> => this.branch(view, branch, above, depth)
     return { ...node, branches: await firstPages(source, view, counts, above, this.#first, toNode) }
@@ -174,6 +183,10 @@ class TreeReading {
     return nodes
   }
 }
+
+/** Whether it is a branch that has started, and whose time in the queue is not stored. */
+const isUnqueued = ({ index, startedAt, queuedAt }: AppNode): boolean =>
+  index !== undefined && startedAt !== undefined && queuedAt === undefined
 
 /** The branches of one visit of a map. */
 export async function listBranches(driver: PersisterDriver, query: BranchQuery): Promise<PageOf<AppNode>> {

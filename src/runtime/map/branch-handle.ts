@@ -64,6 +64,8 @@ export interface BranchHandle {
   readonly result: BranchResult | undefined
   /** Its application, for descriptions; undefined where it runs elsewhere. */
   readonly inside?: LiveApp | undefined
+  /** Set by the map: when it was queued, epoch milliseconds. */
+  queuedAt: number | undefined
   /** Set by the map: when its first step began, epoch milliseconds. */
   startedAt: number | undefined
   /** Where it runs, if it runs elsewhere and has begun. */

@@ -101,6 +101,7 @@ export class BranchStarter {
     if (table.has(key))
       throw new TypeError(`its source gave the key "${key}" a second time. Give each branch a key of its own.`)
     const branch = this.#make(task)
+    branch.queuedAt = this.#map.app.system.clock.now()
     this.#messages.made(key, branch)
     table.add(branch)
     this.#emit('branch.queued', branch)
@@ -177,9 +178,8 @@ export class BranchStarter {
 
   #emit(type: 'branch.queued' | 'branch.start', { origin, worker, task: { key, index } }: BranchHandle): void {
     const { step, app } = this.#map
-    const facts = { source: step.node.name, key, index }
-    const fields = worker === undefined || type === 'branch.queued' ? { type, ...facts } : { type, ...facts, worker }
-    emit(origin, fields, app.checkpoint.sequenceId + 1)
+    const place = type === 'branch.start' && worker !== undefined && { worker }
+    emit(origin, { type, source: step.node.name, key, index, ...place }, app.checkpoint.sequenceId + 1)
   }
 
   /** The first step of the branch starts: its time limit begins. */

@@ -24,14 +24,15 @@ export function heartbeatOf({ run }: Application): string {
 }
 
 function branchOf(branch: BranchHandle): object {
-  const { origin, attempts, startedAt, reported } = branch
+  const { origin, attempts, queuedAt, startedAt, reported } = branch
   const { appId, path, checkpoint } = origin
   return {
     appId,
     path: path.map(({ map, visit, key }) => [map, visit, key]),
     status: liveStatus(branch),
     attempt: startedAt === undefined ? 0 : attempts,
-    ...(startedAt !== undefined && { startedAt }),
+    queuedAt: queuedAt === startedAt ? undefined : queuedAt, // short: JSON leaves it out
+    startedAt,
     sequenceId: checkpoint.sequenceId + 1,
     ...reported,
   }

@@ -44,6 +44,7 @@ export interface InProcessSetup {
 export class InProcessBranch implements BranchHandle, RunOwner {
   readonly task: BranchTask
   readonly origin: Application
+  queuedAt: number | undefined
   startedAt: number | undefined
   begun = 0
   deadline: Deadline | undefined

@@ -2,8 +2,7 @@ import { useMemo } from 'preact/hooks'
 import type { AppNode } from '../../read/tree.js'
 import { actionOf } from './action-of.js'
 import { Mark, nowEachSecond } from './parts.js'
-import { branchName } from './step-rows.js'
-import { count, duration, many, visible } from './words.js'
+import { branchName, count, duration, many, visible } from './words.js'
 
 // Owns: the branches of a map that somebody should look at.
 // Failures are grouped by what failed, so that a thousand of them are a few lines.

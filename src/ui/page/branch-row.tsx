@@ -1,10 +1,14 @@
+import { queuedMs } from '../../read/queued.js'
 import type { AppNode } from '../../read/tree.js'
 import { actionOf } from './action-of.js'
+import { timesOf } from './lanes.js'
 import { Mark, nowEachSecond, Status } from './parts.js'
-import { branchName } from './step-rows.js'
-import { duration, isOpen, placeOf, visible } from './words.js'
+import { branchName, duration, isOpen, placeOf, visible } from './words.js'
 
 // Owns: one branch of a map, in a row and in words.
+
+/** A time in the queue is told from this length on, milliseconds. */
+const TOLD_MS = 100
 
 export function BranchRow({
   branch,
@@ -19,6 +23,7 @@ export function BranchRow({
 }) {
   const { status, startedAt, endedAt, index, error, cancelled, worker } = branch
   const now = endedAt ?? (isOpen(status) ? nowEachSecond() : undefined)
+  const queued = now === undefined ? undefined : queuedMs(branch, now)
   const reason = typeof cancelled?.reason === 'string' ? cancelled.reason : cancelled?.by
   return (
     // biome-ignore lint/a11y/useSemanticElements: only the rows in sight are there
@@ -31,6 +36,7 @@ export function BranchRow({
       <span class="quiet ellipsis">{visible(error?.message ?? reason ?? actionOf(branch) ?? '')}</span>
       {worker !== undefined && <span class="quiet tiny">{placeOf(worker)}</span>}
       {branch.attempt > 1 && <span class="quiet tiny">↻{branch.attempt}</span>}
+      {queued !== undefined && queued >= TOLD_MS && <span class="quiet tiny">queued {duration(queued)}</span>}
       <span class="ms">{startedAt === undefined || now === undefined ? '' : duration(now - startedAt)}</span>
     </div>
   )
@@ -39,20 +45,28 @@ export function BranchRow({
 export function Chosen({
   branch,
   index,
+  isOver,
   hrefOf,
 }: {
   readonly branch: AppNode | undefined
   readonly index: number
+  /** Whether its map is. */
+  readonly isOver: boolean
   readonly hrefOf: (one: AppNode) => string
 }) {
-  if (branch === undefined) return <p class="quiet">Branch {index + 1} has no record yet.</p>
-  const { status, error, startedAt, endedAt } = branch
+  if (branch === undefined)
+    return (
+      <p class="quiet">
+        Branch {index + 1} {isOver ? 'never started' : 'has no record yet'}.
+      </p>
+    )
+  const { status, error, endedAt } = branch
   return (
     <p class="chosen">
       <Status status={status} /> <a href={hrefOf(branch)}>{branchName(branch)}</a>{' '}
       <span class="quiet">
         branch {index + 1} · {actionOf(branch)}
-        {startedAt !== undefined && endedAt !== undefined && ` · ${duration(endedAt - startedAt)}`}
+        {endedAt !== undefined && ` · ${timesOf(branch, endedAt)}`}
         {error !== undefined && ` · ${error.message.slice(0, 160)}`}
       </span>
     </p>

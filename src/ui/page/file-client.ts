@@ -144,6 +144,7 @@ function hear(event: WireEvent, { below, steps, states }: Heard): void {
       ...{ appId, path, attempt: 1, pending: [], due: [], leaked: [], maps: [], children: [] },
       ...known,
       ...{ key: event['key'], index: Number(event['index']), status: status as AppNode['status'] },
+      ...(type === 'branch.queued' && known?.startedAt === undefined && { queuedAt: time }),
       ...(type === 'branch.start' && { startedAt: time }),
       ...(type === 'branch.settled' && { endedAt: time }),
       ...(result.startedAt !== undefined && { startedAt: result.startedAt }),

@@ -1,6 +1,52 @@
-// Owns: lanes of things that ran at the same time.
+import { queuedMs } from '../../read/queued.js'
+import type { AppNode, StepRecord } from '../../read/tree.js'
+import { printedPath } from '../../read/wire-path.js'
+import { branchName, duration, isOpen, placeOf } from './words.js'
+
+// Owns: when steps and branches were in the queue and ran, and lanes of those that did so at the same time.
 // T1  Things that ran at the same time are in different lanes, and a lane is used again when it is free: as many lanes as
-//     ran at once, whatever their number.
+//     ran at once, whatever their number. A branch in the queue has its lane, too.
+
+/** Something with a beginning and an end, epoch milliseconds. */
+export interface Span {
+  readonly id: string
+  readonly name: string
+  readonly title: string
+  readonly status: string
+  readonly from: number
+  /** When it left the queue; `from` where it was in none, `to` where it is still there. */
+  readonly began: number
+  readonly to: number
+}
+
+/** The span of a step, if it has begun. @param now the end of one that goes on */
+export function stepSpan({ action: name, status, startedAt: from, endedAt, sequenceId }: StepRecord, now: number) {
+  const to = endedAt ?? (isOpen(status) ? now : undefined)
+  if (from === undefined || to === undefined) return []
+  const title = `#${sequenceId} ${name}, ${status}, ${duration(to - from)}`
+  return [{ id: String(sequenceId), name, title, status, from, began: from, to } satisfies Span]
+}
+
+/** The span of a branch, from its queue to its end, if it has been made. @param now the end of one that goes on */
+export function branchSpan(branch: AppNode, now: number): Span[] {
+  const { status, queuedAt, startedAt, endedAt, worker } = branch
+  const to = endedAt ?? (isOpen(status) ? now : undefined)
+  const from = queuedAt ?? startedAt
+  if (from === undefined || to === undefined) return []
+  const name = branchName(branch)
+  const where = worker === undefined ? '' : `, on ${placeOf(worker)}`
+  const title = `${name}, ${status}, ${timesOf(branch, to)}${where}`
+  return [{ id: printedPath(branch.path), name, status, from, began: startedAt ?? to, to, title }]
+}
+
+/** How long a branch was in the queue and ran: `queued 1.2 s, ran 3.4 s`. */
+export function timesOf(branch: AppNode, now: number): string {
+  const { startedAt, endedAt } = branch
+  const queued = queuedMs(branch, now)
+  const ran = startedAt === undefined ? undefined : duration((endedAt ?? now) - startedAt)
+  if (queued === undefined || (queued === 0 && ran !== undefined)) return ran ?? ''
+  return `queued ${duration(queued)}${ran === undefined ? '' : `, ran ${ran}`}`
+}
 
 /** Spans in lanes. */
 export function lanesOf<T extends { readonly from: number; readonly to: number }>(spans: readonly T[]): readonly T[][] {

@@ -2,30 +2,26 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { printMap } from '../../action/context.js'
 import { runTopic } from '../../client/run-client.js'
-import { type BranchCounts, type BranchStatus, noCounts } from '../../read/status.js'
+import type { BranchCounts } from '../../read/status.js'
 import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
 import { actionOf } from './action-of.js'
 import { askCancel } from './actions.js'
 import { Attention } from './attention.js'
 import { BranchRow, Chosen } from './branch-row.js'
-import { clientOf, isFile } from './client.js'
+import { isFile } from './client.js'
 import { useLoaded } from './loaded.js'
 import { MapPicture } from './map-picture.js'
+import { countsOf, type MapRef, type ReadMap, readMap } from './map-read.js'
 import { Mosaic } from './mosaic.js'
 import { CountBar, Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
 import { ask, go, href, setQuery } from './route.js'
-import { branchName } from './step-rows.js'
 import { VirtualList } from './virtual-list.js'
-import { count, duration, isOpen, LETTERS, many } from './words.js'
+import { branchName, count, duration, isOpen, many } from './words.js'
 
 // Owns: one visit of a map with any number of branches.
 // The list of branches has what the mosaic has, in the same order.
 // Failures are grouped by what failed, so that a thousand of them are a few lines.
-
-const PAGE = 1000
-/** So many branches are read one by one; numbers and mosaic are of all. */
-const MOST_READ = 5000
 
 const KINDS: Readonly<Record<string, string>> = {
   states: 'one branch a state',
@@ -33,13 +29,6 @@ const KINDS: Readonly<Record<string, string>> = {
   product: 'each action on each state',
   tasks: 'tasks',
   subgraph: 'a sub-graph',
-}
-
-interface Read {
-  readonly tree: RunTree
-  readonly map: MapNode
-  readonly letters: string
-  readonly branches: readonly AppNode[]
 }
 
 export function MapScreen({
@@ -55,52 +44,58 @@ export function MapScreen({
   const path = ask('path') ?? ''
   const partitionKey = ask('partition') ?? null
   const epoch = ask('epoch') === undefined ? undefined : Number(ask('epoch'))
-  const ref = { runId, partitionKey }
-  const load = async (): Promise<Read | undefined> => {
-    const client = clientOf(project)
-    const tree = await client.describe({ ...ref, path, first: 1, depth: 1 })
-    const fits = (one: MapNode): boolean =>
-      one.map === name && one.visit === visit && (epoch === undefined || one.epoch === epoch)
-    const found = tree?.root.maps.find(fits)
-    if (tree === undefined || found === undefined) return undefined
-    const query = { ...ref, path, map: name, visit, epoch: found.epoch }
-    const [{ letters }, branches] = await Promise.all([client.mosaic(query), readBranches(project, query)])
-    return { tree, map: found, letters, branches }
-  }
-  const topic = runTopic(ref)
-  const { data, error, isLoading } = useLoaded(`map ${JSON.stringify([project, ref, path, map, epoch])}`, load, {
-    project,
-    topic,
-  })
-  if (data === undefined)
+  const ref: MapRef = { runId, partitionKey, path, map: name, visit, epoch }
+  const key = `map ${JSON.stringify([project, ref])}`
+  const topic = runTopic({ runId, partitionKey })
+  const { data, error, isLoading } = useLoaded(key, () => readMap(project, ref), { project, topic })
+  if (data?.map === undefined)
     return (
       <div class="page">
         <h1>{map}</h1>
         <Problem error={error} />
-        {isLoading ? <p class="quiet">Loading…</p> : error === undefined && <Empty>This run has no such map.</Empty>}
+        {isLoading && data === undefined ? (
+          <p class="quiet">Loading…</p>
+        ) : (
+          error === undefined && <NoMap project={project} at={ref} tree={data?.tree} />
+        )}
       </div>
     )
   return <Shown project={project} runId={runId} partitionKey={partitionKey} path={path} read={data} />
 }
 
-async function readBranches(project: string, query: Parameters<ReturnType<typeof clientOf>['branches']>[0]) {
-  const items: AppNode[] = []
-  for (let after: string | undefined; items.length < MOST_READ; ) {
-    const page = await clientOf(project).branches({ ...query, limit: PAGE, ...(after !== undefined && { after }) })
-    for (const item of page.items) items.push(item)
-    after = page.after
-    if (after === undefined) break
-  }
-  return items
-}
-
-function countsOf(letters: string): BranchCounts {
-  const counts = noCounts()
-  for (const letter of letters) {
-    const status = LETTERS[letter] as BranchStatus | undefined
-    if (status !== undefined) counts[status] += 1
-  }
-  return counts
+/** A run that goes on may come to its map, which then is shown. */
+function NoMap({
+  project,
+  at,
+  tree,
+}: {
+  readonly project: string
+  readonly at: MapRef
+  readonly tree?: RunTree | undefined
+}) {
+  const { runId, partitionKey, path, map } = at
+  const isRunning = tree !== undefined && isOpen(tree.root.status)
+  return (
+    <Empty>
+      {tree === undefined ? (
+        <p>There is no {path === '' ? 'run' : 'branch'} here that could have this map. It may have been deleted.</p>
+      ) : isRunning ? (
+        <p>
+          <Status status={tree.root.status} /> The run goes on, and <code>{map}</code> has not begun. It appears here as
+          soon as it does.
+        </p>
+      ) : (
+        <p>
+          The run has ended without a map <code>{map}</code>.
+        </p>
+      )}
+      {tree !== undefined && (
+        <a class="button" href={href(['p', project, 'r', runId], { path, partition: partitionKey })}>
+          The {path === '' ? 'run' : 'branch'}
+        </a>
+      )}
+    </Empty>
+  )
 }
 
 function Shown(props: {
@@ -108,10 +103,10 @@ function Shown(props: {
   readonly runId: string
   readonly partitionKey: string | null
   readonly path: string
-  readonly read: Read
+  readonly read: ReadMap
 }): JSX.Element {
   const { project, runId, partitionKey, path, read } = props
-  const { map, letters, branches } = read
+  const { map, letters, unrecorded, branches } = read
   const [at, setAt] = useState<string | undefined>()
   const counts = letters === '' ? map.counts : countsOf(letters)
   const all = Object.values(counts).reduce((sum, n) => sum + n, 0)
@@ -186,7 +181,9 @@ function Shown(props: {
           ) : (
             <Mosaic letters={letters} chosen={chosen} choose={(b) => setQuery({ b })} open={open} />
           )}
-          {chosen !== undefined && <Chosen branch={branchAt(chosen)} index={chosen} hrefOf={hrefOf} />}
+          {chosen !== undefined && (
+            <Chosen branch={branchAt(chosen)} index={chosen} isOver={!isOpen(map.status)} hrefOf={hrefOf} />
+          )}
           <Attention branches={branches} hrefOf={hrefOf} />
         </section>
       </div>
@@ -195,7 +192,8 @@ function Shown(props: {
           Branches{' '}
           <span class="quiet">
             {count(shown.length)}
-            {branches.length < all && ` of the first ${count(branches.length)}`}
+            {branches.length + unrecorded < all && ` of the first ${count(branches.length)}`}
+            {unrecorded > 0 && ` · ${count(unrecorded)} more never started`}
           </span>
         </h2>
         <search class="filters">

@@ -2,12 +2,12 @@ import type { RunTree, StepRecord } from '../../read/tree.js'
 import { askCancel } from './actions.js'
 import { isFile } from './client.js'
 import { askFork } from './fork.js'
+import { timesOf } from './lanes.js'
 import { Copy, nowEachSecond, Status } from './parts.js'
 import { href } from './route.js'
 import type { RunId, RunModel } from './run-model.js'
 import { Siblings } from './siblings.js'
-import { branchName } from './step-rows.js'
-import { ago, duration, isOpen, many, moment, placeOf, short } from './words.js'
+import { ago, branchName, duration, isOpen, many, moment, placeOf, short } from './words.js'
 
 // Owns: what stands above a run or a branch: its status, and what can be done with it.
 
@@ -27,6 +27,8 @@ export function Head({
   const isRoot = path === ''
   const began = node.startedAt ?? (isRoot ? summary.startedAt : undefined)
   const end = node.endedAt ?? (isOpen(node.status) ? nowEachSecond() : isRoot ? summary.endedAt : undefined)
+  const ran = began === undefined ? '' : duration((end ?? began) - began)
+  const times = isRoot ? ran : timesOf(node, end ?? began ?? 0)
   const name = isRoot ? (summary.title ?? short(runId)) : branchName(node)
   const cancelled = node.cancelled ?? (isRoot ? summary.cancelled : undefined)
   const pending = node.pending.length + (isRoot ? summary.pending - node.pending.length : 0)
@@ -34,7 +36,7 @@ export function Head({
     <header class="head">
       <h1>{name}</h1>
       <Status status={node.status} />
-      {began !== undefined && <span class="quiet">{duration((end ?? began) - began)}</span>}
+      {times !== '' && <span class="quiet">{times}</span>}
       <time class="quiet" title={moment(began)}>
         {ago(began, nowEachSecond())}
       </time>

@@ -1,6 +1,7 @@
 import type { AppNode, MapNode, StepRecord } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
 import type { AppModel, RunModel } from './run-model.js'
+import { branchName } from './words.js'
 
 // Owns: which rows the list of steps has: steps, and below a step the branches that it ran, with their own steps.
 // S1  A branch has its own status, times and step numbers; nothing of its parent is shown in their place.
@@ -86,7 +87,3 @@ function addBranch(run: RunModel, node: AppNode, level: number, open: ReadonlySe
   rows.push({ kind: 'branch', id: path, level, app: path, node, name: branchName(node), opens: true })
   if (open.has(path)) add(run, path, level + 1, open, '', rows)
 }
-
-/** The name of a branch: its title, else its key. */
-export const branchName = ({ title, key, path }: Pick<AppNode, 'title' | 'key' | 'path'>): string =>
-  title ?? (key === '' || key === undefined ? (path.at(-1)?.[2] ?? '') || (path.at(-1)?.[0] ?? 'run') : key)

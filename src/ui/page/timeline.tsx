@@ -1,29 +1,17 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { AppNode, MapNode, StepRecord } from '../../read/tree.js'
-import { printedPath } from '../../read/wire-path.js'
 import { clientOf } from './client.js'
-import { lanesOf } from './lanes.js'
+import { branchSpan, lanesOf, type Span, stepSpan } from './lanes.js'
 import { useLoaded } from './loaded.js'
 import { nowEachSecond } from './parts.js'
 import type { RunModel } from './run-model.js'
-import { branchName } from './step-rows.js'
-import { duration, isOpen, many, placeOf } from './words.js'
+import { duration, isOpen, many } from './words.js'
 
 // Owns: when steps and branches ran, as lanes of a time axis.
 // Branches that ran at the same time are in different lanes, and a lane is used again when it is free: as many
 // lanes as ran at once, whatever their number.
-// A branch has its own times and its worker.
-
-/** Something with a beginning and an end. */
-interface Span {
-  readonly id: string
-  readonly name: string
-  readonly title: string
-  readonly status: string
-  readonly from: number
-  readonly to: number
-}
+// A branch has its own times and its worker. Its time in the queue is hatched, and told in words.
 
 const LANE_PX = 22
 const LEFT_PX = 120
@@ -54,22 +42,7 @@ export function Timeline(props: {
   const branches = useBranches(run, path, maps)
   const isAlive = node !== undefined && isOpen(node.status)
   const now = isAlive ? nowEachSecond() : 0
-  const spanOf = (step: StepRecord): Span[] => {
-    const { action: name, status, startedAt: from, endedAt, sequenceId } = step
-    const to = endedAt ?? (isOpen(status) ? now : undefined)
-    if (from === undefined || to === undefined) return []
-    return [
-      {
-        id: String(sequenceId),
-        name,
-        title: `#${sequenceId} ${name}, ${status}, ${duration(to - from)}`,
-        status,
-        from,
-        to,
-      },
-    ]
-  }
-  const own = steps.flatMap(spanOf)
+  const own = steps.flatMap((step) => stepSpan(step, now))
   const groups = maps.map((map, i) => ({
     map,
     lanes: lanesOf((branches?.[i] ?? []).flatMap((branch) => branchSpan(branch, now))),
@@ -106,6 +79,7 @@ export function Timeline(props: {
           </button>
         )}
       </p>
+      {groups.some(({ lanes }) => lanes.some((spans) => spans.some(({ from, began }) => began > from))) && <Legend />}
       <svg
         width={width}
         height={height}
@@ -122,6 +96,7 @@ export function Timeline(props: {
             setRange({ from: Math.min(start, end), to: Math.max(start, end) })
         }}
       >
+        <Hatching id="queue" />
         {ticksOf(from, to).map((time) => (
           <g key={time} class="tick">
             <line x1={x(time)} x2={x(time)} y1={18} y2={height} />
@@ -142,6 +117,7 @@ export function Timeline(props: {
                   key={span.id}
                   span={span}
                   left={Math.max(LEFT_PX, x(span.from))}
+                  began={Math.min(width, Math.max(LEFT_PX, x(span.began)))}
                   right={Math.min(width, x(span.to))}
                   isChosen={kind === 'step' && span.id === String(chosen)}
                   open={() => {
@@ -161,19 +137,24 @@ export function Timeline(props: {
 function Bar(props: {
   readonly span: Span
   readonly left: number
+  readonly began: number
   readonly right: number
   readonly isChosen: boolean
   readonly open: () => void
 }): JSX.Element {
-  const { span, left, right, isChosen, open } = props
+  const { span, left, began, right, isChosen, open } = props
   const width = Math.max(2, right - left - 1)
-  const room = Math.floor((width - 8) / 6.5)
+  const queued = Math.min(width, began - left)
+  // The name stands where it ran, unless there is more room in the queue.
+  const isInQueue = queued > width / 2
+  const room = Math.floor(((isInQueue ? queued : width - queued) - 8) / 6.5)
   return (
     <g class="span" data-status={span.status} data-chosen={isChosen} onClick={open}>
       <title>{span.title}</title>
       <rect x={left} y={1} width={width} height={LANE_PX - 4} rx={3} />
+      {queued >= 1 && <rect class="queue" x={left} y={1} width={queued} height={LANE_PX - 4} rx={3} />}
       {room >= 3 && (
-        <text x={left + 4} y={14}>
+        <text x={(isInQueue ? left : left + queued) + 4} y={14}>
           {span.name.length > room ? `${span.name.slice(0, room - 1)}…` : span.name}
         </text>
       )}
@@ -181,23 +162,27 @@ function Bar(props: {
   )
 }
 
-function branchSpan(branch: AppNode, now: number): Span[] {
-  const { status, startedAt: from, endedAt, worker } = branch
-  const to = endedAt ?? (isOpen(status) ? now : undefined)
-  if (from === undefined || to === undefined) return []
-  const where = worker === undefined ? '' : `, on ${placeOf(worker)}`
-  const name = branchName(branch)
-  return [
-    {
-      id: printedPath(branch.path),
-      name,
-      status,
-      from,
-      to,
-      title: `${name}, ${status}, ${duration(to - from)}${where}`,
-    },
-  ]
-}
+/** The lines of a bar while its branch is in the queue. */
+const Hatching = ({ id }: { readonly id: string }): JSX.Element => (
+  <pattern id={id} width={6} height={6} patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+    <path d="M0 0h6v6h-6z" class="hatch-ground" />
+    <line x1={0} x2={0} y1={0} y2={6} class="hatch" />
+  </pattern>
+)
+
+const Legend = (): JSX.Element => (
+  <p class="quiet tiny legend">
+    <svg width={28} height={12} aria-hidden="true">
+      <Hatching id="queue-legend" />
+      <rect class="queue" x={0.5} y={0.5} width={27} height={11} rx={3} />
+    </svg>{' '}
+    in the queue{' '}
+    <svg width={28} height={12} aria-hidden="true">
+      <rect class="ran" x={0.5} y={0.5} width={27} height={11} rx={3} />
+    </svg>{' '}
+    ran
+  </p>
+)
 
 function useBranches(
   run: RunModel,

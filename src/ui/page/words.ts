@@ -1,5 +1,6 @@
 import type { WorkerInfo } from '../../read/run-summary.js'
 import { STATUS_SIGNS } from '../../read/status.js'
+import type { AppNode } from '../../read/tree.js'
 
 // Owns: how numbers, times and statuses read.
 
@@ -85,3 +86,7 @@ export function placeOf({ id, executor, host, pid, thread }: WorkerInfo): string
   )
   return [executor, where.length === 0 ? id : where.join(' · ')].filter((one) => one !== undefined).join(': ')
 }
+
+/** The name of a branch: its title, else its key. */
+export const branchName = ({ title, key, path }: Pick<AppNode, 'title' | 'key' | 'path'>): string =>
+  title ?? (key === '' || key === undefined ? (path.at(-1)?.[2] ?? '') || (path.at(-1)?.[0] ?? 'run') : key)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
-import { defineState } from 'teasel'
+import { createApplication, defineState } from 'teasel'
 import { createHost, hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
 import { fileTracker } from 'teasel/tracking/file'
@@ -205,6 +205,55 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     const tree = await persister.describe({ runId: 'fan-1' })
     expect(tree?.run.status).toBe('finished')
     expect(await persister.state({ runId: 'fan-1' })).toMatchObject({ ends: Array(5).fill('enough of it').join() })
+  })
+
+  it('shows a map as soon as its run comes to it', async () => {
+    const kit = defineState<{ n: number }>()
+    const [gate, end] = [defer(), defer()]
+    const first = kit.action({
+      reads: [],
+      writes: ['n'],
+      async run() {
+        await gate.promise
+        return { n: 0 }
+      },
+    })
+    const work = kit.action({
+      reads: ['n'],
+      writes: ['n'],
+      run: ({ state: { n }, signal }) => (n === 0 ? end.promise.then(() => ({ n: 1 })) : untilAborted(signal)),
+    })
+    const fan = kit.mapStates({
+      ...{ reads: [], writes: ['n'], action: work, settle: 'first', concurrency: 2 },
+      states: Array.from({ length: 5 }, (_, n) => ({ n })),
+      reduce: () => ({ n: 5 }),
+    })
+    const graph = kit.graph({ actions: { first, fan }, transitions: { first: 'fan' } })
+    const persister = memoryPersister()
+    const app = createApplication(graph, {
+      ...{ appId: 'soon-1', entrypoint: 'first', state: {} },
+      persister,
+      logger: quiet,
+    })
+    const run = app.run()
+    const made = await serve({ demo: { persister } })
+    closed.push(() => made.close())
+    const { page } = await open(browser, `${made.url}/p/demo/r/soon-1/m/fan`)
+    closed.push(() => page.context().close())
+    await page.waitForSelector('text=The run goes on, and fan has not begun')
+
+    gate.resolve()
+
+    await page.waitForSelector('.head .status[data-status=running]', { timeout: 4000 })
+    expect(await page.textContent('.map-sum')).toContain('0 of 5 branches')
+    expect(await page.textContent('.map-sum')).toContain('2 at once · the first one wins')
+    end.resolve()
+    await run
+    await page.waitForSelector('.head .status[data-status=done]')
+    expect(await page.textContent('.map-sum')).toContain('5 of 5 branches')
+    expect(await page.getByRole('img', { name: /5 branches/ }).getAttribute('aria-label')).toBe(
+      '5 branches: 1 done, 4 cancelled',
+    )
   })
 
   it('forks a run from a step with its state edited, in a host', async () => {

@@ -38,6 +38,7 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
     ['a run', '/p/demo/r/agent-1?step=4', '.graph svg'],
     ['a graph with branches', '/p/demo/r/survey-few', '.graph svg'],
     ['a timeline', '/p/demo/r/survey-few?view=timeline', '.timeline rect'],
+    ['lanes with a queue', '/p/demo/r/queue-1?view=timeline', '.timeline rect.queue'],
     ['an outline', '/p/demo/r/survey-few?view=outline&tab=state', '.outline li'],
     ['fields', '/p/demo/r/agent-1?view=data&tab=logs', 'table.data td'],
     ['a failed run', '/p/demo/r/hostile-1', '.error-view'],
@@ -83,6 +84,23 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
       '1941',
       'Roosevelt',
     ])
+    expect(faults).toEqual([])
+    await page.context().close()
+  })
+
+  it('shows how long branches were in the queue: hatched in their lanes, and in words', async () => {
+    const { page, faults } = await open(browser, `${server.url}/p/demo/r/queue-1?view=timeline`)
+    await page.waitForSelector('.timeline .span .queue')
+    const titles = await page.locator('.timeline .span:has(.queue) title').allTextContents()
+
+    expect(titles.length).toBe(4)
+    for (const title of titles) expect(title).toMatch(/^(blue|cyan|ink|gold), done, queued \d+ ms, ran \d+ ms$/)
+    expect(await page.textContent('.legend')).toContain('in the queue')
+
+    await page.goto(`${server.url}/p/demo/r/queue-1?path=paint/gold`)
+    await page.waitForSelector('.head >> text=/queued \\d+ ms, ran \\d+ ms/')
+    await page.goto(`${server.url}/p/demo/r/queue-1/m/paint`)
+    await page.waitForSelector('.row.branch >> text=/queued \\d+ ms/')
     expect(faults).toEqual([])
     await page.context().close()
   })

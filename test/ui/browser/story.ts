@@ -1,4 +1,4 @@
-import { createApplication, defineMessage, defineState, type Tracker } from 'teasel'
+import { createApplication, createLimit, defineMessage, defineState, type Tracker } from 'teasel'
 import type { Persister } from 'teasel/persistence'
 import { z } from 'zod'
 import { quiet } from '../../support/quiet-logger.js'
@@ -183,6 +183,27 @@ const outer = deep.graph({ actions: { compare: presidents } })
 const runNested = (tracker: Tracker) =>
   createApplication(outer, { appId: 'nested-1', entrypoint: 'compare', state: { n: 1, sum: 0 }, tracker }).run()
 
+const queueing = deep.mapStates({
+  reads: ['n'],
+  writes: ['sum'],
+  action: deep.action({
+    reads: ['n'],
+    writes: ['sum'],
+    async run({ state, signal }) {
+      await pause(120 + 40 * state.n, signal)
+      return { sum: state.n }
+    },
+  }),
+  concurrency: createLimit(2),
+  states: Object.fromEntries(['red', 'green', 'blue', 'cyan', 'ink', 'gold'].map((key, n) => [key, { n }])),
+  reduce: ({ results }) => ({ sum: results.length }),
+})
+const queued = deep.graph({ actions: { paint: queueing } })
+
+/** A map whose branches wait for each other's permits. */
+export const runQueue = (tracker: Tracker) =>
+  createApplication(queued, { appId: 'queue-1', entrypoint: 'paint', state: { n: 1, sum: 0 }, tracker }).run()
+
 /** What a hostile model may write into a state, a title and a log. */
 export const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u0007\u001b[31m\u202e"\'&'
 
@@ -256,6 +277,7 @@ export async function runAll(
   await runSurvey(tracker, 'survey-few', FEW)
   await runSurvey(tracker, 'survey-many', manyPrompts(branches))
   await runNested(tracker)
+  await runQueue(tracker)
   await runHostile(tracker)
   await runLong(tracker, steps)
   void openExpense('expense-1', { tracker }).run()
