@@ -154,7 +154,7 @@ function Bar(props: {
       <rect x={left} y={1} width={width} height={LANE_PX - 4} rx={3} />
       {queued >= 1 && <rect class="queue" x={left} y={1} width={queued} height={LANE_PX - 4} rx={3} />}
       {room >= 3 && (
-        <text x={(isInQueue ? left : left + queued) + 4} y={14}>
+        <text class={isInQueue ? 'hatched' : undefined} x={(isInQueue ? left : left + queued) + 4} y={14}>
           {span.name.length > room ? `${span.name.slice(0, room - 1)}…` : span.name}
         </text>
       )}
