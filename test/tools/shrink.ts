@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { transform } from 'esbuild'
 import { type MinifyOptions, minify } from 'terser'
+import { smallerDeclarations } from './declarations.js'
+import { inPackingOrder } from './packing-order.js'
 import { ROOT } from './vitest-report.js'
 
 // Makes what tsup has built smaller. Functions and classes keep their names, for stack traces and logs; the files that
@@ -8,13 +11,32 @@ import { ROOT } from './vitest-report.js'
 
 const DIST = join(ROOT, 'dist')
 const KEPT = { keep_fnames: true, keep_classnames: true }
-const OPTIONS: MinifyOptions = {
+const REDUCED: MinifyOptions = {
   module: true,
   ecma: 2020,
   compress: { ...KEPT, passes: 2, sequences: false },
+  mangle: false,
+  format: { comments: false },
+}
+const MANGLED: MinifyOptions = {
+  module: true,
+  ecma: 2020,
+  compress: false,
   mangle: KEPT,
   // Node prints the line of an uncaught error.
   format: { comments: false, max_line_len: 1000 },
+}
+
+/** terser removes more code than esbuild, esbuild's syntax compresses better, and terser alone keeps names while it mangles. */
+async function minified(text: string): Promise<string> {
+  const { code = '' } = await minify(text, REDUCED)
+  const { code: syntax } = await transform(code, {
+    minifySyntax: true,
+    minifyWhitespace: true,
+    target: 'es2022',
+    format: 'esm',
+  })
+  return (await minify(syntax, MANGLED)).code ?? ''
 }
 
 const SHARED = /^chunk-[A-Z0-9]+\.js$/
@@ -22,6 +44,8 @@ const IMPORTED = /^(import|export) \{([^}]*)\} from (['"])([^'"]*)\3;$/gm
 const EXPORTED = /^export \{([^}]*)\}(?= from |;$)/gm
 const LAST = /^export \{([^}]*)\};$/gm
 const UNNAMED = /^import (['"])(?:\.\.?\/)+chunk-[A-Z0-9]+\.js\1;\n/gm
+const NUMBERED = /^c\d+\.js$/
+const PATH = /"((?:\.\.?\/)+)(c\d+\.js)"/g
 const CLASS = /^((?:var|let|const) (\w+) = class)(?= extends| \{)/gm
 
 /** The names of a list of imports or exports: `a as b, c`. */
@@ -84,21 +108,27 @@ function renamed(file: string, code: string, names: Names): string {
 const paths = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.js'))
 const files = new Map(paths.map((path) => [path, readFileSync(join(DIST, path), 'utf8')]))
 const names = shortNames(files)
-const made: (readonly [path: string, code: string])[] = []
+const made = new Map<string, string>()
 for (const [file, code] of files) {
   const text = renamed(file, code, names)
   if (/chunk-[A-Z0-9]{8}\.js/.test(text)) throw new TypeError(`dist/${file} has another form than this script expects.`)
-  made.push([names.get(file)?.file ?? file, (await minify(text, OPTIONS)).code ?? ''])
+  made.set(names.get(file)?.file ?? file, await minified(text))
 }
-for (const file of names.keys()) rmSync(join(DIST, file))
-for (const [file, code] of made) writeFileSync(join(DIST, file), code)
 
-// Declarations are read by people in editors, which do not show how far they are indented.
-for (const path of readdirSync(DIST, { recursive: true, encoding: 'utf8' }))
-  if (path.endsWith('.d.ts')) {
-    const file = join(DIST, path)
-    writeFileSync(
-      file,
-      readFileSync(file, 'utf8').replace(/^(?: {4})+/gm, (space) => ' '.repeat(space.length / 4)),
-    )
-  }
+// npm packs files by name.
+const shared = inPackingOrder(new Map([...made].filter(([file]) => NUMBERED.test(file))))
+const places = new Map(shared.map((file, i) => [file, `c${String(i).padStart(3, '0')}.js`]))
+const placed = (file: string): string => places.get(file) ?? file
+
+for (const file of names.keys()) rmSync(join(DIST, file))
+for (const [file, code] of made) {
+  const text = code.replace(PATH, (_, folders: string, name: string) => `"${folders}${placed(name)}"`)
+  writeFileSync(join(DIST, placed(file)), text)
+}
+
+const declared = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.d.ts'))
+const declarations = smallerDeclarations(
+  new Map(declared.map((path) => [path, readFileSync(join(DIST, path), 'utf8')])),
+)
+for (const path of declared) rmSync(join(DIST, path))
+for (const [path, text] of declarations) writeFileSync(join(DIST, path), text)
