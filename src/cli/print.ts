@@ -1,5 +1,6 @@
 import { fixed, lineOf, type Piece, piece } from '../adapters/reporter/paint.js'
 import { oneLine, widthOf } from '../adapters/reporter/text-width.js'
+import type { ReadFault } from '../read/reader.js'
 import type { CommandError } from './command-error.js'
 import type { Io, Output } from './io.js'
 
@@ -73,6 +74,16 @@ export function printError(io: Io, error: CommandError, json: boolean): void {
       ...linesOf(message).map((line, i) => (i === 0 ? [fixed('✕ ', 'red'), piece(line)] : [fixed('  '), piece(line)])),
       ...(hint === undefined ? [] : linesOf(hint).map((line) => [fixed('  '), piece(line, 'dim')])),
     )
+}
+
+/** Writes what a list could not read. @returns whether there was anything */
+export function printFaults(io: Io, faults: readonly ReadFault[] = [], json = false): boolean {
+  for (const fault of faults) {
+    const name = fault.runId === undefined ? [] : [fixed(' '), piece(fault.runId), fixed(':')]
+    if (json) io.stderr.write(`${jsonText({ fault })}\n`)
+    else note(io, [fixed('✕', 'red'), ...name, fixed(' '), piece(fault.error.message)])
+  }
+  return faults.length > 0
 }
 
 const linesOf = (text: string): readonly string[] => text.split('\n').map(oneLine)

@@ -1,15 +1,15 @@
-import { describeValue } from '../internal/guards.js'
+import { describeValue, isInstance } from '../internal/guards.js'
 import { classNamed } from '../state/classes.js'
 import { SerializationError } from '../store-errors.js'
 import { type StoredBytes, toBytes } from './bytes.js'
 import { errorFrom, type StoredError } from './error-form.js'
 
-/** Restores a value for a reader. An unknown tag, such as `unsupported`, stays as it is. */
+/** Restores a value for a reader. A tag that is unknown, such as `unsupported`, or damaged, stays as it is. */
 export function reviveKnown(value: unknown): unknown {
   try {
     return revive(value)
   } catch (error) {
-    if (!SerializationError.is(error)) throw error
+    if (isInstance(error, RangeError) && /call stack/i.test(error.message)) throw error // It is nested too deeply.
     if (Array.isArray(value)) return value.map(reviveKnown)
     const record = value as Record<string, unknown>
     if (Object.hasOwn(record, '$')) return value

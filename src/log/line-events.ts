@@ -1,9 +1,10 @@
 import type { Payload } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
 import type { WireEvent } from '../wire/events.js'
+import type { LoadRef } from './blob-ref.js'
 import { chunksOf } from './chunk-merge.js'
 import { type EventLine, type HeadLine, isApp, isChunks, isHead, isSame, type LogLine } from './lines.js'
-import { type LoadRef, StateReading } from './step-lines.js'
+import { StateReading } from './step-lines.js'
 
 // Owns: the events of a log, from its lines.
 // V1  They are the events that its writer got, except for the times between merged chunks.

@@ -1,7 +1,10 @@
-import type { Json, Payload } from '../read/payload.js'
+import type { Payload } from '../read/payload.js'
 import type { RunRef, WorkerInfo } from '../read/run-summary.js'
 import type { Patch } from '../read/tree.js'
 import type { WirePath } from '../read/wire-path.js'
+import { hasTag, type LoadRef } from './blob-ref.js'
+import { withoutRefs } from './chunk-refs.js'
+import { isLineForm } from './line-rules.js'
 
 // Owns: the form of the lines of a log. A log is JSON, one line a fact. An event of it has what its run and its
 // application do not tell already.
@@ -85,47 +88,32 @@ export const isHead = (line: LogLine): line is HeadLine => line.type === 'head'
 export const isApp = (line: LogLine): line is AppLine => line.type === 'app'
 export const isChunks = (line: LogLine): line is ChunksLine => line.type === 'chunks'
 
+/** Whether a text is the first line of a part. Without it the numbers of the others have no meaning. */
+export function beginsPart(text: string): boolean {
+  const line = parseLine(text)
+  return line !== undefined && isHead(line)
+}
+
 /** An error that an earlier line has. */
 export interface SameError {
   readonly $: 'same'
   readonly seq: number
 }
 
-/** A large value that stands in a file of its own. */
-export interface BlobRef {
-  readonly $: 'ref'
-  /** The SHA-256 of its JSON, as hex. */
-  readonly h: string
-  /** The length of its JSON in bytes. */
-  readonly n: number
-  /** The first 200 characters of its JSON. */
-  readonly p: string
-}
-
-const hasTag = (value: unknown, tag: string): boolean =>
-  typeof value === 'object' && value !== null && (value as { readonly $?: unknown }).$ === tag
-
 export const isSame = (value: unknown): value is SameError => hasTag(value, 'same')
-export const isRef = (value: unknown): value is BlobRef =>
-  hasTag(value, 'ref') && typeof (value as BlobRef).h === 'string'
 
-/** Reads a line; undefined for one that is torn or no line of a log. */
-export function parseLine(text: string): LogLine | undefined {
+/**
+ * Reads a line; undefined for one that is torn or no line of a log.
+ * @param load reads what an earlier version wrote of merged chunks to files of their own
+ */
+export function parseLine(text: string, load: LoadRef = () => undefined): LogLine | undefined {
   try {
     const line: unknown = JSON.parse(text)
-    return isLine(line) ? line : undefined
+    if (typeof line !== 'object' || line === null) return undefined
+    const members = line as { readonly [name: string]: unknown }
+    const whole = members['type'] === 'chunks' ? withoutRefs(members, load) : members
+    return isLineForm(whole) ? (whole as unknown as LogLine) : undefined
   } catch {
     return undefined
   }
-}
-
-function isLine(value: unknown): value is LogLine {
-  if (typeof value !== 'object' || value === null) return false
-  const { type, app, seq, time, appId, path, runId, incarnation } = value as { readonly [name: string]: Json }
-  if (typeof type !== 'string') return false
-  if (type === 'head') return typeof runId === 'string' && typeof incarnation === 'number'
-  if (typeof app !== 'number') return false
-  if (type === 'app') return typeof appId === 'string' && Array.isArray(path)
-  if (type === 'chunks') return Array.isArray(seq) && Array.isArray(time)
-  return typeof seq === 'number' && typeof time === 'number'
 }

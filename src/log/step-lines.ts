@@ -1,17 +1,15 @@
-import { isPlainObject } from '../internal/guards.js'
+import { isPlainObject, tryGet } from '../internal/guards.js'
 import { apply, type Patch as StoredPatch } from '../persistence/patch.js'
 import type { Payload } from '../read/payload.js'
 import type { Patch, StepRecord } from '../read/tree.js'
 import type { WirePath } from '../read/wire-path.js'
+import { isRef, type LoadRef } from './blob-ref.js'
 import { stepStart, tookOf } from './fold-parts.js'
 import { stepRecord } from './fold-tree.js'
 import { FoldedApp, type FoldedStep } from './folded.js'
-import { type BlobRef, type ChunksLine, type EventLine, type HeadLine, isChunks, isRef, isSame } from './lines.js'
+import { type ChunksLine, type EventLine, type HeadLine, isChunks, isSame } from './lines.js'
 
 type State = { readonly [key: string]: Payload }
-
-/** Reads a value that stands in a file of its own; undefined if the file is gone. */
-export type LoadRef = (ref: BlobRef) => Payload | undefined
 
 /** The state of one application, from its lines. */
 export class StateReading {
@@ -43,8 +41,10 @@ export class StateReading {
     if (state !== undefined) this.begin(state)
     if (patch === undefined || patch === null) return undefined
     const change = (isRef(patch) ? this.#load(patch) : patch) as Patch | undefined
-    const known = this.state !== undefined && change !== undefined
-    this.state = known ? (apply(this.state, change as StoredPatch) as Payload) : undefined
+    const before = this.state
+    // A damaged change fits no state: it is unknown then, until a line has a whole one.
+    const after = change === undefined ? undefined : tryGet(() => apply(before, change as StoredPatch) as Payload)
+    this.state = before === undefined ? undefined : after
     return change
   }
 }

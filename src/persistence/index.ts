@@ -9,6 +9,7 @@ export type {
   Paging,
   PendingQuery,
   Reader,
+  ReadFault,
   RunFilter,
   RunNumbers,
   RunTarget,

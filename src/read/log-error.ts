@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<string, readonly [what: string, remedy: string]>> =
   ENFILE: ['this machine has too many files open', 'Close some, or raise its limit.'],
   ELOOP: ['its links lead in a circle', 'Mend the link, or give another folder as dir.'],
   EIO: ['the disk failed', 'Check the disk; a copy of the folder can be read elsewhere.'],
+  EBADMSG: ['its first line is damaged', 'Put a copy of it in its place, or remove it.'],
   ESTALE: ['the network drive has lost it', 'Mount the drive again.'],
 }
 
@@ -23,7 +24,7 @@ export class LogError extends TeaselError {
   override readonly name = 'LogError'
   /** The file or the folder. */
   readonly path: string
-  /** The code of the system, such as `EACCES`. */
+  /** The code of the system, such as `EACCES`; `EBADMSG` for a file that was read and is no log. */
   readonly systemCode: string
 
   constructor(path: string, systemCode: string, options?: ErrorOptions) {

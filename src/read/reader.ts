@@ -1,4 +1,5 @@
 import type { Path } from '../action/context.js'
+import type { ErrorData } from './error-data.js'
 import type { Payload } from './payload.js'
 import type { RunSummary } from './run-summary.js'
 import type { BranchStatus, RunStatus, StepStatus } from './status.js'
@@ -40,6 +41,18 @@ export interface PageOf<T> {
   readonly items: readonly T[]
   /** Gives the next page; opaque, and valid even if its item is deleted. Absent at the end. */
   readonly after?: string
+  /** What could not be read: runs that may belong to the list. On its first page; absent where there are none. */
+  readonly faults?: readonly ReadFault[]
+}
+
+/** A run, or a part of a source, that could not be read. */
+export interface ReadFault {
+  /** Its id, where the name of its log tells it. */
+  readonly runId?: string
+  /** Its partition, where it is known. */
+  readonly partitionKey?: string | null
+  /** Why, without a stack. `fields` of a {@link LogError} has the `path`. */
+  readonly error: ErrorData
 }
 
 /** Identifies a run to a reader. */
@@ -60,6 +73,8 @@ export interface AppTarget extends RunTarget {
 export type RunNumbers = { readonly [S in RunStatus]?: number } & {
   /** The statuses with more runs than were counted. */
   readonly capped?: readonly RunStatus[]
+  /** How many runs could not be read; they are in no other number. Absent: none. */
+  readonly unreadable?: number
 }
 
 /** Options of {@link Reader.describe}. */
@@ -121,7 +136,7 @@ export interface DueQuery extends Paging {
  * @see Burr `BaseStateLoader` in burr/core/persistence.py, and burr/tracking/server/backend.py, which reads logs
  */
 export interface Reader {
-  /** Runs, newest first. */
+  /** Runs, newest first. One that cannot be read fails no list: it is in `faults`. */
   list(query?: RunFilter & Paging): Promise<PageOf<RunSummary>>
   /** Numbers of runs by status. @param filter `upTo`: maximum number per status (default 10 000) */
   count(filter?: RunFilter & { readonly upTo?: number | undefined }): Promise<RunNumbers>

@@ -119,6 +119,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'adapters/file/index-reader.ts': {
     X1: ['../tracking/file-reader › is read again only if it has changed'],
+    X2: ['../tracking/unreadable › has no effect on a list whose index is damaged, or behind'],
   },
   'adapters/file/pace.ts': {
     A1: [
@@ -128,6 +129,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'adapters/file/places.ts': {
     P1: ['../tracking/file-tracker › has a file for any id'],
+  },
+  'adapters/file/read-faults.ts': {
+    F1: ['../tracking/unreadable › leaves the other runs in a list, beside the fault'],
   },
   'adapters/file/run-list.ts': {
     N1: ['../tracking/file-reader › is read without a look at the logs'],

@@ -1,7 +1,11 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { createApplication, defineState } from 'teasel'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
+import { Blobs } from '../../src/adapters/file/blobs.js'
+import { placesIn, realFs } from '../../src/adapters/file/places.js'
 import { type Chunk, ChunkMerge, chunksOf } from '../../src/log/chunk-merge.js'
 import type { ChunksLine } from '../../src/log/lines.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -81,5 +85,58 @@ describe('merged chunks', () => {
     for await (const event of fileReader({ dir }).events({ runId: 'run-1', types: ['chunk'] }))
       read.push(event['chunk'])
     expect(read).toEqual([piece, piece, piece, piece])
+  })
+
+  it.each([
+    ['text', ['text']],
+    ['text and its cuts', ['text', 'cut']],
+    ['numbers', ['seq', 'text', 'cut']],
+    ['values', ['items']],
+  ])('are read from a log of an earlier version, which has their large %s in files of their own', async (_, names) => {
+    const dir = folder()
+    const kit = defineState<{ done: boolean }>()
+    const pour = kit.action({
+      reads: [],
+      writes: ['done'],
+      async *run() {
+        for (const one of ['a', 'bc', '', 'def']) yield names.includes('items') ? { one } : one
+        return { done: true }
+      },
+    })
+    await using tracker = fileTracker({ dir })
+    await createApplication(kit.graph({ actions: { pour } }), {
+      ...{ appId: 'run-1', entrypoint: 'pour', state: {}, tracker, logger: quiet },
+    }).run()
+    const reader = fileReader({ dir })
+    const chunksOf = async () => {
+      const read = []
+      for await (const { seq, chunk } of reader.events({ runId: 'run-1', types: ['chunk'] })) read.push({ seq, chunk })
+      const [, step] = (await reader.steps({ runId: 'run-1' })).items
+      return {
+        read,
+        step: step?.chunks?.count,
+        status: (await fileReader({ dir }).describe({ runId: 'run-1' }))?.run.status,
+      }
+    }
+    const now = await chunksOf()
+    const file = join(dir, 'default/runs/run-1.0.0.jsonl')
+    const { blobs } = placesIn(dir, 'default')
+    const files = new Blobs(realFs, blobs)
+    const earlier = readFileSync(file, 'utf8').replace(/^\{"type":"chunks".*$/m, (line) => {
+      const members = JSON.parse(line) as Record<string, unknown>
+      for (const name of names) members[name] = JSON.parse(files.put(JSON.stringify(members[name]))) as unknown
+      return JSON.stringify(members)
+    })
+    writeFileSync(file, earlier)
+
+    const then = await chunksOf()
+    rmSync(blobs, { recursive: true })
+    const without = await chunksOf()
+
+    expect([now.read.length, now.step, now.status]).toEqual([4, 4, 'finished'])
+    expect(then).toEqual(now)
+    expect(without.status).toBe('finished')
+    const ref = { $: 'ref', h: expect.any(String) }
+    if (!names.includes('seq')) expect(without.read.map(({ chunk }) => chunk)).toMatchObject([ref, ref, ref, ref])
   })
 })

@@ -235,11 +235,11 @@ describe('an index', () => {
     const index = new IndexFile(realFs, join(dir, 'default/index'), 'w', () => {})
     index.write([{ run: summary('run-1') }])
     const reader = new IndexReader(placesIn(dir, 'default'))
-    const first = (await reader.runs()).get(keyOf(summary('run-1')))?.run
-    expect((await reader.runs()).get(keyOf(summary('run-1')))?.run).toBe(first)
+    const first = (await reader.runs()).runs.get(keyOf(summary('run-1')))?.run
+    expect((await reader.runs()).runs.get(keyOf(summary('run-1')))?.run).toBe(first)
     index.write([{ run: summary('run-1', { updatedAt: 2 }) }])
     index.close()
-    expect((await reader.runs()).get(keyOf(summary('run-1')))?.run.updatedAt).toBe(2)
+    expect((await reader.runs()).runs.get(keyOf(summary('run-1')))?.run.updatedAt).toBe(2)
   })
 
   it('is shortened when it has many lines a run, and loses no line meanwhile', async () => {

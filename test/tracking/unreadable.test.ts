@@ -1,10 +1,12 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApplication, defineState, TeaselError } from 'teasel'
 import { burrReader, fileReader, fileTracker, LogError } from 'teasel/tracking/file'
 import { createUiHandler, projectsIn } from 'teasel/ui'
 import { describe, expect, it } from 'vitest'
 import { unlessGone } from '../../src/adapters/file/reading.js'
+import { cursorAt } from '../../src/read/cursor.js'
+import { call } from '../cli/call.js'
 import { quiet } from '../support/quiet-logger.js'
 import { folder } from './folders.js'
 
@@ -112,14 +114,15 @@ describe('what the system refuses to a reader', () => {
       chmodSync(path, 0)
       process.seteuid?.('nobody')
       try {
-        faults.push(
-          await fileReader({ dir })
-            .list()
-            .catch((error: unknown) => LogError.is(error) && error.path),
-        )
+        const [told] = await Promise.allSettled([fileReader({ dir }).list()])
+        const page = told.status === 'fulfilled' ? told.value : undefined
+        const path =
+          page === undefined ? (told as PromiseRejectedResult).reason.path : page.faults?.[0]?.error.fields?.['path']
+        faults.push([page?.items.map(({ runId }) => runId), path])
         faults.push(
           await fileReader({ dir })
             .describe({ runId: 'run-1' })
+            .then((tree) => tree?.run.status)
             .catch((error: unknown) => LogError.is(error) && error.systemCode),
         )
       } finally {
@@ -128,9 +131,111 @@ describe('what the system refuses to a reader', () => {
       }
     }
 
-    expect(faults.slice(1, 2)).toEqual(['EACCES'])
-    expect(faults[2]).toBe(join(index, readdirSync(index)[0] ?? ''))
-    expect(faults.slice(4)).toEqual([join(dir, 'default', 'runs'), 'EACCES'])
+    expect(faults).toEqual([
+      ...[[['run-1'], undefined], 'EACCES'],
+      ...[[['run-1'], join(index, readdirSync(index)[0] ?? '')], 'finished'],
+      ...[[undefined, join(dir, 'default', 'runs')], 'EACCES'],
+    ])
+  })
+
+  it.each([
+    ['is a folder', 'EISDIR', (file: string) => mkdirSync(file)],
+    ['is a link in a circle', 'ELOOP', (file: string) => symlinkSync(file, file)],
+    ['has a damaged first line', 'EBADMSG', (file: string) => writeFileSync(file, '{"type":"hea\n{}\n')],
+  ])('leaves the other runs in a list, beside the fault: a log %s', async (_, systemCode, make) => {
+    const dir = await logged()
+    const [bad, other] = ['west@run-2.0.0.jsonl', `~${'0'.repeat(64)}.0.0.jsonl`].map((name) =>
+      join(dir, 'default', 'runs', name),
+    )
+    for (const file of [bad, other]) make(file ?? '')
+    const reader = fileReader({ dir })
+    const faultOf = (path: string | undefined) => ({
+      error: expect.objectContaining({ name: 'LogError', code: 'log', fields: { path, systemCode } }),
+    })
+
+    const [all, west, own, counts] = [
+      await reader.list({ partitionKey: '*', status: 'finished' }),
+      await reader.list({ partitionKey: 'west' }),
+      await reader.list(),
+      await reader.count({ partitionKey: '*' }),
+    ]
+
+    expect(all.items.map(({ runId }) => runId)).toEqual(['run-1'])
+    const [named, unnamed] = [{ runId: 'run-2', partitionKey: 'west', ...faultOf(bad) }, faultOf(other)]
+    expect([all.faults, west.faults, own.faults]).toEqual([[named, unnamed], [named, unnamed], [unnamed]])
+    expect(JSON.stringify(all.faults)).not.toContain('stack')
+    expect(counts).toEqual({ finished: 1, unreadable: 2 })
+    expect(await reader.due({ partitionKey: '*' })).toEqual({ items: [], faults: [named, unnamed] })
+    expect((await reader.pending({ partitionKey: '*' })).faults).toEqual([named, unnamed])
+    expect((await reader.list({ partitionKey: '*', after: cursorAt('run', [null, 'x', 9e15]) })).faults).toBeUndefined()
+    await expect(reader.describe({ runId: 'run-2', partitionKey: 'west' })).rejects.toMatchObject({ systemCode })
+    await expect(reader.steps({ runId: 'run-2', partitionKey: 'west' })).rejects.toMatchObject({ systemCode })
+    const events = reader.events({ runId: 'run-2', partitionKey: 'west', follow: false })
+    await expect(drained(events)).rejects.toMatchObject({ systemCode })
+  })
+
+  it('has no effect on a list whose index is damaged, or behind: those logs are read', async () => {
+    const dir = await logged()
+    const index = join(dir, 'default', 'index')
+    const file = join(index, readdirSync(index)[0] ?? '')
+    const whole = readFileSync(file, 'utf8')
+    const statusOf = async () => (await fileReader({ dir }).list()).items.map(({ status }) => status)
+    const [line] = whole.split('\n')
+    const running = line?.replace(/"status":"[a-z]+"/, '"status":"running"')
+    const statuses = []
+    for (const text of [
+      `${running}\n{"run":{"runId":"run-1"}}\n`,
+      `${running}\n${line?.slice(9)}\n`,
+      '\n',
+      '{"run":',
+    ]) {
+      writeFileSync(file, text)
+      statuses.push(...(await statusOf()))
+    }
+    rmSync(index, { recursive: true })
+    writeFileSync(index, 'no folder')
+
+    expect(statuses).toEqual(['finished', 'finished', 'finished', 'finished'])
+    const page = await fileReader({ dir }).list()
+    expect(page.items.map(({ status }) => status)).toEqual(['finished'])
+    expect(page.faults).toEqual([
+      { error: expect.objectContaining({ fields: { path: index, systemCode: 'ENOTDIR' } }) },
+    ])
+    expect(await fileReader({ dir }).count()).toEqual({ finished: 1 })
+    expect((await fileReader({ dir }).describe({ runId: 'run-1' }))?.run.status).toBe('finished')
+  })
+
+  it('leaves the other parts of a log, whose tree tells the damaged one', async () => {
+    const dir = await logged()
+    const first = logOf(dir)
+    const again = first.replace('.0.0.jsonl', '.1.0.jsonl')
+    writeFileSync(again, readFileSync(first, 'utf8').replace('"incarnation":0', '"incarnation":1'))
+    writeFileSync(first, readFileSync(first, 'utf8').slice(1))
+    const reader = fileReader({ dir })
+
+    const tree = await reader.describe({ runId: 'run-1' })
+
+    expect(tree?.run).toMatchObject({ status: 'finished', incarnation: 1 })
+    expect(tree?.lacks).toContain('run-1.0.0.jsonl, whose first line is damaged')
+    expect((await reader.steps({ runId: 'run-1' })).items.map(({ action }) => action)).toEqual(['', 'add'])
+    expect(await drained(reader.events({ runId: 'run-1', follow: false }))).toBeGreaterThan(3)
+  })
+
+  it('leaves the other applications in a list of Burr', async () => {
+    const dir = folder()
+    for (const id of ['good', 'bad']) {
+      mkdirSync(join(dir, 'chat', id), { recursive: true })
+      writeFileSync(join(dir, 'chat', id, 'graph.json'), '{}')
+    }
+    mkdirSync(join(dir, 'chat', 'bad', 'log.jsonl'))
+    const reader = burrReader({ dir, project: 'chat' })
+
+    const page = await reader.list()
+
+    expect(page.items.map(({ runId }) => runId)).toEqual(['good'])
+    expect(page.faults).toEqual([
+      { runId: 'bad', error: expect.objectContaining({ fields: expect.objectContaining({ systemCode: 'EISDIR' }) }) },
+    ])
   })
 
   it.each(['EMFILE', 'EACCES', 'EIO', 'EWHAT'])('names a remedy: %s', async (code) => {
@@ -148,6 +253,26 @@ describe('what the system refuses to a reader', () => {
     expect(await unlessGone('x', () => Promise.reject(gone))).toBeUndefined()
     await expect(unlessGone('x', () => Promise.reject(other))).rejects.toBe(other)
     expect(await burrReader({ dir: folder(), project: 'chat' }).describe({ runId: 'a'.repeat(300) })).toBeUndefined()
+  })
+
+  it('is told by the page and by a command beside the list', async () => {
+    const dir = await logged()
+    mkdirSync(join(dir, 'default', 'runs', 'bad.0.0.jsonl'))
+    const ui = createUiHandler({ projects: projectsIn(dir), logger: quiet })
+
+    const answer = await ui(new Request('http://localhost/api/v1/runs?project=default'))
+    const ls = await call(['runs', 'ls', '--dir', dir])
+    const json = await call(['runs', 'ls', '--dir', dir, '--json'])
+
+    const page = (await answer.json()) as { items: { runId: string }[]; faults: { runId: string }[] }
+    expect([page.items.map(({ runId }) => runId), page.faults.map(({ runId }) => runId)]).toEqual([['run-1'], ['bad']])
+    expect(ls).toEqual({
+      code: 1,
+      out: expect.stringContaining('run-1'),
+      err: expect.stringMatching(/^✕ bad: ".*bad\.0\.0\.jsonl" cannot be read: it is a folder.*\n$/),
+    })
+    expect([json.code, JSON.parse(json.out).runId, JSON.parse(json.err).fault.runId]).toEqual([1, 'run-1', 'bad'])
+    expect(await call(['pending', '--dir', dir])).toMatchObject({ code: 1, err: expect.stringContaining('bad') })
   })
 
   it('is told by the page', async () => {

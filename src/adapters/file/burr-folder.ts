@@ -1,8 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Json } from '../../read/payload.js'
+import type { ReadFault } from '../../read/reader.js'
 import { type BurrLog, isRecord, type JsonRecord, readBurrLog, recordOf, timeOf } from './burr-log.js'
 import { statOf } from './log-files.js'
+import { orFault } from './read-faults.js'
 import { unlessGone } from './reading.js'
 
 // Owns: the folders of applications of Burr.
@@ -44,11 +46,11 @@ export class BurrFolder {
     this.#folder = folder
   }
 
-  /** The applications that have a folder, by id. */
-  async all(): Promise<ReadonlyMap<string, BurrApp>> {
+  /** The applications that have a folder, by id. @param faults gets those that cannot be read */
+  async all(faults: ReadFault[]): Promise<ReadonlyMap<string, BurrApp>> {
     const found = new Map<string, BurrApp>()
     for (const name of await foldersIn(this.#folder)) {
-      const app = await this.app(name)
+      const app = await orFault(faults, () => this.app(name), { runId: name })
       if (app !== undefined) found.set(name, app)
     }
     return found

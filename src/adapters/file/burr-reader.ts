@@ -13,6 +13,7 @@ import type {
   Paging,
   PendingQuery,
   Reader,
+  ReadFault,
   RunFilter,
   RunNumbers,
   StepQuery,
@@ -36,6 +37,7 @@ import {
   summaryOf,
 } from './burr-tree.js'
 import type { EventQuery } from './file-reader.js'
+import { type FoundRuns, orFault } from './read-faults.js'
 import { countRuns, listDue, listPending, listRuns } from './run-pages.js'
 
 // Owns: the reader of what Burr has tracked.
@@ -111,6 +113,8 @@ export function burrReader(options: BurrReaderOptions): BurrReader {
 interface ReadRun {
   readonly run: RunSummary
   readonly root: BurrNode
+  /** What of it could not be read. */
+  readonly lacks: readonly string[]
 }
 
 class FolderReader implements BurrReader {
@@ -124,35 +128,39 @@ class FolderReader implements BurrReader {
   }
 
   /** The runs that no step made. */
-  async #all(): Promise<readonly RunSummary[]> {
-    const apps = await this.#folder.all()
+  async #all(): Promise<FoundRuns> {
+    const faults: ReadFault[] = []
+    const apps = await this.#folder.all(faults)
     const made = new Set([...apps.values()].flatMap(({ children }) => children.map(({ appId }) => appId)))
     const isRoot = ({ appId, spawnedBy = '' }: BurrApp): boolean => !made.has(appId) && !apps.has(spawnedBy)
     const roots = [...apps.values()].filter(isRoot)
-    return roots.map((app) => this.#read(app, apps).run)
+    return { runs: roots.map((app) => this.#read(app, apps).run), faults, ofIndexes: [] }
   }
 
   #read(app: BurrApp, apps: ReadonlyMap<string, BurrApp>): ReadRun {
     const below = [...idsBelow(app, (id) => apps.get(id))]
     const writtenAt = below.reduce((last, id) => Math.max(last, apps.get(id)?.writtenAt ?? 0), 0)
     const root = nodeOf(app, apps, Date.now() - writtenAt < this.#goneAfterMs)
-    return { root, run: summaryOf(root, apps.get(app.spawnedBy ?? '')) }
+    return { root, run: summaryOf(root, apps.get(app.spawnedBy ?? '')), lacks: [] }
   }
 
   async #run(runId: string, partitionKey: string | null): Promise<ReadRun | undefined> {
     const apps = new Map<string, BurrApp>()
     const wanted = [runId]
+    const faults: ReadFault[] = []
     for (const id of wanted) {
-      const app = apps.has(id) ? undefined : await this.#folder.app(id)
+      const read = () => this.#folder.app(id)
+      const app = apps.has(id) ? undefined : id === runId ? await read() : await orFault(faults, read)
       if (app === undefined) continue
       apps.set(id, app)
       for (const { appId } of app.children) wanted.push(appId)
     }
     const app = apps.get(runId)
     if (app === undefined || app.partitionKey !== partitionKey) return undefined
-    const above = app.spawnedBy === undefined ? undefined : await this.#folder.app(app.spawnedBy)
+    const { spawnedBy } = app
+    const above = spawnedBy === undefined ? undefined : await orFault([], () => this.#folder.app(spawnedBy))
     if (above !== undefined && !apps.has(above.appId)) apps.set(above.appId, above)
-    return this.#read(app, apps)
+    return { ...this.#read(app, apps), lacks: faults.map(({ error }) => error.message) }
   }
 
   async #node(runId: string, partitionKey: string | null, path: WirePath): Promise<BurrNode | undefined> {
@@ -194,7 +202,7 @@ class FolderReader implements BurrReader {
     if (read === undefined || node === undefined) return undefined
     const { run } = read
     const asOf = { source: 'log', at: Date.now(), incarnation: 0 } as const
-    return { run, root: appNodeOf(run, node, depth), lacks: LACKS, asOf }
+    return { run, root: appNodeOf(run, node, depth), lacks: [...LACKS, ...read.lacks], asOf }
   }
 
   /** None: the parallel actions of Burr make applications, which are in `children`. */

@@ -1,8 +1,10 @@
 import type { FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LineEvents } from '../../log/line-events.js'
-import { isHead, parseLine } from '../../log/lines.js'
+import { beginsPart, isHead, parseLine } from '../../log/lines.js'
 import { SeqOrder } from '../../log/seq-order.js'
+import { LogError } from '../../read/log-error.js'
 import { compareCursors, cursorOf, type WireEvent } from '../../wire/events.js'
 import type { LogFiles } from './log-files.js'
 import type { PartFile } from './places.js'
@@ -59,6 +61,10 @@ class Following {
   readonly #files: LogFiles
   readonly #events: LineEvents
   readonly #order = new SeqOrder()
+  /** Whether any part could be read. */
+  #hasBegun = false
+  /** The parts without their first line: no line of them can be read. */
+  readonly #damaged: string[] = []
   #part: { readonly name: string; readonly file: FileHandle; to: number } | undefined
   #done = new Set<string>()
 
@@ -74,7 +80,7 @@ class Following {
       if (file !== undefined) yield* this.#lines(file)
       // The part is complete when a later one exists; what was written before that one began is read first.
       const next = parts.find((part) => part.file !== name && !this.#done.has(part.file))
-      if (next === undefined) return
+      if (next === undefined) return this.#check()
       if (file !== undefined && name !== undefined) {
         yield* this.#lines(file)
         this.#done.add(name)
@@ -86,13 +92,21 @@ class Following {
     }
   }
 
+  /** @throws {LogError} where no part can be read */
+  #check(): void {
+    const [file] = this.#damaged
+    if (file !== undefined && !this.#hasBegun) throw new LogError(join(this.#files.places.runs, file), 'EBADMSG')
+  }
+
   async *#lines(file: FileHandle): AsyncGenerator<WireEvent, void, void> {
     const part = this.#part
-    if (part === undefined) return
-    for await (const { lines, to } of readLines(file, part.to)) {
+    if (part === undefined || this.#damaged.includes(part.name)) return
+    for await (const { lines, from, to } of readLines(file, part.to)) {
+      if (from === 0 && !beginsPart(lines[0] ?? '')) return void this.#damaged.push(part.name)
+      this.#hasBegun = true
       part.to = to
       for (const text of lines) {
-        const line = parseLine(text)
+        const line = parseLine(text, this.#files.load)
         if (line === undefined) continue
         if (isHead(line) && line.part === 0) yield* this.#order.restart()
         for (const event of this.#events.add(line)) {

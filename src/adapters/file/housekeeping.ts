@@ -80,7 +80,7 @@ export async function retain(
   const logs = await files.all()
   const ended: EndedRun[] = []
   let [count, size] = [0, 0]
-  for (const run of await new RunList(files, new IndexReader(places)).all()) {
+  for (const run of (await new RunList(files, new IndexReader(places)).all()).runs) {
     const parts = logs.get(nameOfRun(run.runId, run.partitionKey)) ?? []
     let own = 0
     for (const part of parts) own += (await statOf(files.path(part)))?.size ?? 0

@@ -1,7 +1,9 @@
 import { constants, promises } from 'node:fs'
 import { join } from 'node:path'
+import { isPlainObject } from '../../internal/guards.js'
 import type { Logger } from '../../lifecycle/logger.js'
 import type { RunSummary } from '../../read/run-summary.js'
+import { RUN_STATUSES } from '../../read/status.js'
 import { type Fs, openIn, writeAll } from './places.js'
 
 // Owns: the index of one tracker: a line for each change of a run, the last one of a run counts.
@@ -23,15 +25,35 @@ const MOST = 1.5
 export const keyOf = ({ runId, partitionKey }: Pick<RunSummary, 'runId' | 'partitionKey'>): string =>
   JSON.stringify([partitionKey, runId])
 
-/** Reads a line; undefined for one that is torn. */
+/** Reads a line; undefined for one that is torn or damaged. */
 export function parseIndexLine(text: string): IndexLine | undefined {
   try {
     const line: unknown = JSON.parse(text)
-    const isLine = typeof line === 'object' && line !== null && 'run' in line
-    return isLine && typeof (line as IndexLine).run?.runId === 'string' ? (line as IndexLine) : undefined
+    return isPlainObject(line) && isSummary(line['run']) && isNumber(line['beat'] ?? 0)
+      ? (line as unknown as IndexLine)
+      : undefined
   } catch {
     return undefined
   }
+}
+
+const isNumber = (value: unknown): boolean => typeof value === 'number'
+const NUMBERS = 'since createdAt updatedAt sequenceId epoch incarnation pending retrying leaked'.split(' ')
+const TEXTS = 'name graph title position next'.split(' ')
+const RECORDS = 'error cancelled heldBy forkedFrom branches'.split(' ')
+
+function isSummary(run: unknown): boolean {
+  if (!isPlainObject(run)) return false
+  const { runId, partitionKey, labels, status } = run
+  return (
+    typeof runId === 'string' &&
+    (partitionKey === null || typeof partitionKey === 'string') &&
+    isPlainObject(labels) &&
+    RUN_STATUSES.some((one) => one === status) &&
+    NUMBERS.every((name) => isNumber(run[name])) &&
+    TEXTS.every((name) => run[name] === undefined || typeof run[name] === 'string') &&
+    RECORDS.every((name) => run[name] === undefined || isPlainObject(run[name]))
+  )
 }
 
 export class IndexFile {

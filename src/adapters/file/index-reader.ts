@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ReadFault } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import { type IndexLine, keyOf, parseIndexLine } from './index-file.js'
 import { namesIn, statOf } from './log-files.js'
 import type { Places } from './places.js'
+import { orFault } from './read-faults.js'
 import { unlessGone } from './reading.js'
 
 // Owns: the runs of a project, from the indexes of its writers.
 // X1  An index is read again only if it has changed.
+// X2  An index that cannot be read, or is damaged, has no runs: their logs have them.
 
 /** A process without a sign of life for so long is gone, milliseconds. */
 export const GONE_MS = 15_000
@@ -18,6 +21,12 @@ export interface IndexedRun {
   readonly writer: string
   /** The last sign of life of its writer, epoch milliseconds. */
   readonly seenAt: number
+}
+
+/** The runs of all indexes by their key, and the indexes that could not be read. */
+export interface IndexedRuns {
+  readonly runs: ReadonlyMap<string, IndexedRun>
+  readonly faults: readonly ReadFault[]
 }
 
 interface CachedIndex {
@@ -34,13 +43,15 @@ export class IndexReader {
     this.#folder = index
   }
 
-  /** The runs by their key. A later incarnation wins, then the later change. */
-  async runs(): Promise<ReadonlyMap<string, IndexedRun>> {
+  /** The runs of all indexes. A later incarnation wins, then the later change. */
+  async runs(): Promise<IndexedRuns> {
     const found = new Map<string, IndexedRun>()
-    const names = (await namesIn(this.#folder)).filter((name) => name.endsWith('.jsonl'))
+    const faults: ReadFault[] = []
+    const all = (await orFault(faults, () => namesIn(this.#folder))) ?? []
+    const names = all.filter((name) => name.endsWith('.jsonl'))
     for (const name of this.#cache.keys()) if (!names.includes(name)) this.#cache.delete(name)
     for (const name of names) {
-      const index = await this.#index(name)
+      const index = await orFault(faults, () => this.#index(name))
       if (index === undefined) continue
       const writer = name.slice(0, -'.jsonl'.length)
       for (const [key, { run, beat }] of index.lines) {
@@ -49,12 +60,12 @@ export class IndexReader {
         found.set(key, { run, writer, seenAt: Math.round(beat ?? index.mtimeMs) })
       }
     }
-    return found
+    return { runs: found, faults }
   }
 
-  /** The last sign of life of a writer; undefined if it has no index. */
+  /** The last sign of life of a writer; undefined if it has no index that can be looked at. */
   async seenAt(writer: string): Promise<number | undefined> {
-    const stat = await statOf(join(this.#folder, `${writer}.jsonl`))
+    const stat = await orFault([], () => statOf(join(this.#folder, `${writer}.jsonl`)))
     return stat && Math.round(stat.mtimeMs)
   }
 
@@ -72,12 +83,15 @@ export class IndexReader {
   }
 }
 
+/** The last line of each run; none where one is damaged: it may be the last one of any run, whose log is read then. */
 async function linesIn(path: string): Promise<ReadonlyMap<string, IndexLine>> {
   const lines = new Map<string, IndexLine>()
-  const text = (await unlessGone(path, () => readFile(path, 'utf8'))) ?? ''
-  for (const one of text.split('\n')) {
-    const line = parseIndexLine(one)
-    if (line !== undefined) lines.set(keyOf(line.run), line)
+  const texts = ((await unlessGone(path, () => readFile(path, 'utf8'))) ?? '').split('\n')
+  texts.pop() // What stands behind the last end of a line is still written, or torn.
+  for (const text of texts) {
+    const line = parseIndexLine(text)
+    if (line === undefined) return new Map()
+    lines.set(keyOf(line.run), line)
   }
   return lines
 }

@@ -10,6 +10,7 @@ export type {
   Paging,
   PendingQuery,
   Reader,
+  ReadFault,
   RunFilter,
   RunNumbers,
   RunTarget,

@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import * as nodeFs from 'node:fs'
 import { dirname, join } from 'node:path'
+import { tryGet } from '../../internal/guards.js'
+import type { RunRef } from '../../read/run-summary.js'
 
 // Owns: the names of the files of a project.
 // P1  A name is the same on each system: it is escaped as in URLs, and a long one is a hash.
@@ -48,6 +50,14 @@ function escaped(name: string): string {
 /** The first part of the names of the files of a run. */
 export const nameOfRun = (runId: string, partitionKey: string | null): string =>
   partitionKey === null ? escaped(runId) : `${escaped(partitionKey)}@${escaped(runId)}`
+
+/** The run that such a name is of; undefined for a long one, of which only a hash is there. */
+export function runOfName(name: string): Pick<RunRef, 'runId' | 'partitionKey'> | undefined {
+  const parts = name.split('@')
+  if (parts.some((part) => part.startsWith('~'))) return undefined
+  const [last = '', first] = parts.map((part) => tryGet(() => decodeURIComponent(part)) ?? part).reverse()
+  return { runId: last, partitionKey: first ?? null }
+}
 
 export const nameOfPart = (run: string, incarnation: number, part: number): string =>
   `${run}.${incarnation}.${part}.jsonl`

@@ -1,10 +1,11 @@
 import { foldedSummary } from '../../log/fold-tree.js'
-import type { DueQuery, PageOf, Paging, RunFilter, RunNumbers } from '../../read/reader.js'
+import type { DueQuery, PageOf, Paging, ReadFault, RunFilter, RunNumbers } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import { isOpen } from '../../read/status.js'
 import { GONE_MS, type IndexedRun, type IndexReader } from './index-reader.js'
 import { type LogFiles, statOf } from './log-files.js'
-import { nameOfRun, type PartFile } from './places.js'
+import { nameOfRun, type PartFile, runOfName } from './places.js'
+import { type FoundRuns, orFault } from './read-faults.js'
 import { countRuns, listDue, listRuns } from './run-pages.js'
 import { RunReading } from './run-reading.js'
 
@@ -12,65 +13,83 @@ import { RunReading } from './run-reading.js'
 // N1  A list is read from the indexes. A log is opened only for a run that no index has, and for one whose process is
 //     gone, whose last second the index may lack.
 
-/** Number of runs of dead processes whose end is remembered. */
+/** Number of runs that are remembered as their logs tell them. */
 const MOST_KNOWN = 10_000
 
 export class RunList {
   readonly #files: LogFiles
   readonly #index: IndexReader
-  /** Runs whose process is gone, by key, with the last sign of life at which they were read. */
-  readonly #dead = new Map<string, { readonly seenAt: number; readonly run: RunSummary }>()
+  /** Runs whose log was read and is not written any more, by the name of the run, with the state of their files. */
+  readonly #read = new Map<string, { readonly stamp: string; readonly run: RunSummary }>()
 
   constructor(files: LogFiles, index: IndexReader) {
     this.#files = files
     this.#index = index
   }
 
-  /** All runs, in no order. */
-  async all(): Promise<readonly RunSummary[]> {
+  /** All runs. F1 */
+  async all(): Promise<FoundRuns> {
     const now = Date.now()
     const [indexed, logs] = await Promise.all([this.#index.runs(), this.#files.all()])
-    const found: RunSummary[] = []
+    const runs: RunSummary[] = []
+    const faults: ReadFault[] = []
     const named = new Set<string>()
-    for (const [key, one] of indexed) {
+    for (const one of indexed.runs.values()) {
       const name = nameOfRun(one.run.runId, one.run.partitionKey)
       const parts = logs.get(name)
       if (parts === undefined) continue
+      const isBehind = (parts.at(-1)?.incarnation ?? 0) > one.run.incarnation
+      if (isBehind) continue
       named.add(name)
-      found.push(await this.#resolved(key, one, parts, now))
+      const run = await orFault(faults, () => this.#resolved(name, one, parts, now), one.run)
+      if (run !== undefined) runs.push(run)
     }
     for (const [name, parts] of logs) {
       if (named.has(name)) continue
-      const run = await this.#unlisted(parts, now)
-      if (run !== undefined) found.push(run)
+      const run = await orFault(faults, () => this.#unlisted(name, parts, now), runOfName(name))
+      if (run !== undefined) runs.push(run)
     }
-    return found
+    return { runs, faults, ofIndexes: indexed.faults }
   }
 
   async #resolved(
-    key: string,
+    name: string,
     { run, writer, seenAt }: IndexedRun,
     parts: readonly PartFile[],
     now: number,
   ): Promise<RunSummary> {
     if (!isOpen(run.status)) return run
     if (now - seenAt < GONE_MS) return { ...run, heldBy: { id: writer, seenAt } }
-    const known = this.#dead.get(key)
-    if (known?.seenAt === seenAt) return known.run
+    const known = this.#known(name, String(seenAt))
+    if (known !== undefined) return known
     const fold = await new RunReading(this.#files, false).readOn(parts)
-    const exact = foldedSummary(fold, { alive: false, seenAt }) ?? run
-    this.#dead.set(key, { seenAt, run: exact })
-    if (this.#dead.size > MOST_KNOWN) this.#dead.clear()
-    return exact
+    return this.#keep(name, String(seenAt), foldedSummary(fold, { alive: false, seenAt }) ?? run)
   }
 
   /** A run that no index has yet, or whose index was lost. */
-  async #unlisted(parts: readonly PartFile[], now: number): Promise<RunSummary | undefined> {
+  async #unlisted(name: string, parts: readonly PartFile[], now: number): Promise<RunSummary | undefined> {
     const last = parts.at(-1)
     const stat = last && (await statOf(this.#files.path(last)))
-    const seenAt = Math.round(stat?.mtimeMs ?? 0)
+    const stamp = `${parts.length}:${stat?.size}:${stat?.mtimeMs}`
+    const known = this.#known(name, stamp)
+    if (known !== undefined) return known
     const fold = await new RunReading(this.#files, false).readOn(parts)
-    return foldedSummary(fold, { alive: now - seenAt < GONE_MS, seenAt })
+    if (fold.head === undefined) return undefined
+    const beat = (await this.#index.seenAt(fold.head.worker.id)) ?? 0
+    const seenAt = Math.max(Math.round(stat?.mtimeMs ?? 0), beat)
+    const run = foldedSummary(fold, { alive: now - seenAt < GONE_MS, seenAt })
+    return run === undefined || isOpen(run.status) ? run : this.#keep(name, stamp, run)
+  }
+
+  #known(name: string, stamp: string): RunSummary | undefined {
+    const known = this.#read.get(name)
+    return known?.stamp === stamp ? known.run : undefined
+  }
+
+  #keep(name: string, stamp: string, run: RunSummary): RunSummary {
+    this.#read.set(name, { stamp, run })
+    if (this.#read.size > MOST_KNOWN) this.#read.clear()
+    return run
   }
 
   async list(query?: RunFilter & Paging): Promise<PageOf<RunSummary>> {

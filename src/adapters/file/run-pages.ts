@@ -1,18 +1,19 @@
 import { type CursorPlace, cursorAt } from '../../read/cursor.js'
 import { QueryCheck } from '../../read/query-check.js'
-import type { DueQuery, PageOf, Paging, PendingQuery, RunFilter, RunNumbers } from '../../read/reader.js'
+import type { DueQuery, PageOf, Paging, PendingQuery, ReadFault, RunFilter, RunNumbers } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import { isOpen, RUN_STATUSES, type RunStatus } from '../../read/status.js'
 import type { Pending } from '../../read/tree.js'
 import { keyOf } from './index-file.js'
+import { type FoundRuns, orFault } from './read-faults.js'
 
 // Owns: pages of the runs of a folder, and of their questions, from all of them.
 
 const DEFAULT_UP_TO = 10_000
 const FILTERS = 'partitionKey status name labels createdFrom createdTo retrying pending leaked text'
 
-/** All runs, in no order. */
-type Runs = () => Promise<readonly RunSummary[]>
+/** Reads all runs. */
+type Runs = () => Promise<FoundRuns>
 
 /** Runs, newest first. @throws {InputError} for an invalid query, before anything is read */
 export async function listRuns(runs: Runs, query: RunFilter & Paging = {}): Promise<PageOf<RunSummary>> {
@@ -22,10 +23,12 @@ export async function listRuns(runs: Runs, query: RunFilter & Paging = {}): Prom
   const place = check.after('run', '0sn')
   check.done()
   const after = place && placeOfRun(place)
-  const all = (await runs()).filter((run) => fits(run) && (after === undefined || newestFirst(run, after) > 0))
-  return pageOf(all, newestFirst, limit, ({ partitionKey, runId, createdAt }) =>
+  const found = await runs()
+  const all = found.runs.filter((run) => fits(run) && (after === undefined || newestFirst(run, after) > 0))
+  const page = pageOf(all, newestFirst, limit, ({ partitionKey, runId, createdAt }) =>
     cursorAt('run', [partitionKey, runId, createdAt]),
   )
+  return { ...page, ...faultsOf(found, query) }
 }
 
 /** Numbers of runs by status. @throws {InputError} for an invalid query, before anything is read */
@@ -38,11 +41,13 @@ export async function countRuns(
   const upTo = check.whole('upTo', 1) ?? DEFAULT_UP_TO
   check.done()
   const counts = new Map<RunStatus, number>()
-  for (const run of await runs()) if (fits(run)) counts.set(run.status, (counts.get(run.status) ?? 0) + 1)
+  const all = await runs()
+  for (const run of all.runs) if (fits(run)) counts.set(run.status, (counts.get(run.status) ?? 0) + 1)
   const found = RUN_STATUSES.filter((status) => counts.has(status))
   const capped = found.filter((status) => (counts.get(status) ?? 0) > upTo)
   const numbers = Object.fromEntries(found.map((status) => [status, Math.min(upTo, counts.get(status) ?? 0)]))
-  return { ...numbers, ...(capped.length > 0 && { capped }) }
+  const unreadable = all.faults.filter(isIn(query)).length
+  return { ...numbers, ...(capped.length > 0 && { capped }), ...(unreadable > 0 && { unreadable }) }
 }
 
 /** Runs that are to be continued, earliest first. @throws {InputError} for an invalid query, before anything is read */
@@ -52,13 +57,15 @@ export async function listDue(runs: Runs, query: DueQuery = {}): Promise<PageOf<
   const place = check.after('due', 'n0s')
   check.done()
   const after = place && placeOfDue(place)
-  const all = (await runs()).filter(
+  const found = await runs()
+  const all = found.runs.filter(
     (run) =>
       (partition === undefined || run.partitionKey === partition) &&
       dueAt(run) <= before &&
       (after === undefined || earliestFirst(run, after) > 0),
   )
-  return pageOf(all, earliestFirst, limit, (run) => cursorAt('due', [dueAt(run), run.partitionKey, run.runId]))
+  const page = pageOf(all, earliestFirst, limit, (run) => cursorAt('due', [dueAt(run), run.partitionKey, run.runId]))
+  return { ...page, ...faultsOf(found, query) }
 }
 
 /**
@@ -77,11 +84,13 @@ export async function listPending(
   const place = check.after('wait', 'nsn0')
   check.done()
   const found: Pending[] = []
-  for (const run of await runs()) {
+  const all = await runs()
+  const faults = [...all.faults]
+  for (const run of all.runs) {
     const isOther = partition !== undefined && run.partitionKey !== partition
     if (isOther || run.pending === 0 || !isOpen(run.status)) continue
     if (!Object.entries(labels).every(([name, value]) => run.labels[name] === value)) continue
-    for (const one of await questions(run)) found.push(one)
+    for (const one of (await orFault(faults, () => questions(run), run)) ?? []) found.push(one)
   }
   const after = place as QuestionPlace | undefined
   const fits = found.filter(
@@ -90,13 +99,30 @@ export async function listPending(
       (kinds === undefined || one.kinds.some((kind) => kinds.includes(kind))) &&
       (after === undefined || oldestFirst(placeOf(one), after) > 0),
   )
-  return pageOf(
+  const page = pageOf(
     fits,
     (a, b) => oldestFirst(placeOf(a), placeOf(b)),
     limit,
     (last) => cursorAt('wait', placeOf(last)),
   )
+  return { ...page, ...faultsOf({ ...all, faults }, query) }
 }
+
+/** The faults that a list tells: all of them on its first page. */
+function faultsOf(
+  { faults, ofIndexes }: FoundRuns,
+  query: Pick<RunFilter & Paging, 'partitionKey' | 'after'>,
+): { readonly faults?: readonly ReadFault[] } {
+  if (query.after !== undefined) return {}
+  const told = [...faults.filter(isIn(query)), ...ofIndexes]
+  return told.length > 0 ? { faults: told } : {}
+}
+
+/** Whether a fault is, or may be, of a run of the partition that is asked for. */
+const isIn =
+  ({ partitionKey = null }: Pick<RunFilter, 'partitionKey'>) =>
+  (one: ReadFault): boolean =>
+    partitionKey === '*' || one.partitionKey === undefined || one.partitionKey === partitionKey
 
 /** When a run is to be continued: at once if its process is gone, or at a time that it waits for. */
 const dueAt = ({ status, since, nextAt = Infinity }: Due): number =>

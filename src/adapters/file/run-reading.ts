@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { RunFold } from '../../log/fold.js'
-import { parseLine } from '../../log/lines.js'
+import { beginsPart, parseLine } from '../../log/lines.js'
+import { LogError } from '../../read/log-error.js'
 import type { LogFiles } from './log-files.js'
 import type { PartFile } from './places.js'
 import { readLines, withFile } from './scan.js'
@@ -7,12 +9,20 @@ import { readLines, withFile } from './scan.js'
 // Owns: the fold of a run, read as far as its files go. A second reading goes on where the first one ended.
 // G1  A reading of a prefix of a log is the run at that moment: a torn end is left for later.
 
+/** How far a part is read. */
+interface ReadPart {
+  readonly file: string
+  to: number
+  /** Its first line is none, so that no line of it can be read. */
+  isDamaged: boolean
+}
+
 /** A run that is read from its files. */
 export class RunReading {
   fold: RunFold
   readonly #files: LogFiles
   readonly #keeps: boolean
-  #read: { readonly file: string; to: number }[] = []
+  #read: ReadPart[] = []
   #reading: Promise<void> = Promise.resolve()
 
   constructor(files: LogFiles, keeps: boolean) {
@@ -21,7 +31,7 @@ export class RunReading {
     this.fold = new RunFold(keeps)
   }
 
-  /** Reads what was written since. One call after the other. */
+  /** Reads what was written since. One call after the other. @throws {LogError} also where no part can be read */
   async readOn(parts: readonly PartFile[]): Promise<RunFold> {
     const reading = this.#reading.then(() => this.#readOn(parts))
     this.#reading = reading.catch(() => {})
@@ -40,19 +50,27 @@ export class RunReading {
       if (part === undefined) break
       let known = this.#read[i]
       if (known === undefined) {
-        known = { file: part.file, to: 0 }
+        known = { file: part.file, to: 0, isDamaged: false }
         this.#read.push(known)
       }
-      await this.#part(part, known)
+      if (!known.isDamaged) await this.#part(part, known)
     }
+    const [damaged] = this.#read.filter(({ isDamaged }) => isDamaged)
+    if (damaged !== undefined && this.fold.head === undefined)
+      throw new LogError(join(this.#files.places.runs, damaged.file), 'EBADMSG')
   }
 
-  async #part(part: PartFile, known: { to: number }): Promise<void> {
+  async #part(part: PartFile, known: ReadPart): Promise<void> {
     await withFile(this.#files.path(part), async (file) => {
       for await (const { lines, from, to } of readLines(file, known.to)) {
+        known.isDamaged = from === 0 && !beginsPart(lines[0] ?? '')
+        if (known.isDamaged) {
+          this.fold.lacks.add(`${part.file}, whose first line is damaged`)
+          return
+        }
         let at = from
         for (const text of lines) {
-          const line = parseLine(text)
+          const line = parseLine(text, this.#files.load)
           if (line !== undefined) this.fold.add(line)
           else if (text !== '') this.fold.lacks.add(`a broken line in ${part.file} at byte ${at}`)
           at += Buffer.byteLength(text) + 1

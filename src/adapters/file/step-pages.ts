@@ -1,6 +1,7 @@
-import { type HeadLine, isApp, isHead, type LogLine, parseLine } from '../../log/lines.js'
+import { beginsPart, type HeadLine, isApp, isHead, type LogLine, parseLine } from '../../log/lines.js'
 import { StepLines } from '../../log/step-lines.js'
 import { cursorAt } from '../../read/cursor.js'
+import { LogError } from '../../read/log-error.js'
 import type { Payload } from '../../read/payload.js'
 import { QueryCheck } from '../../read/query-check.js'
 import type { AppTarget, PageOf, StepQuery } from '../../read/reader.js'
@@ -96,31 +97,46 @@ async function* stepsOf(
   const { after } = wanted
   const reading = new PathReading(wanted.path, files)
   let last: Omit<FoundStep, 'step' | 'state'> = { incarnation: 0, part: 0, at: 0 }
+  /** A part without its first line: no line of it can be read. */
+  let damaged: string | undefined
+  let hasBegun = false
   for (const part of parts) {
     const { incarnation } = part
     const order = after === undefined ? 1 : incarnation - after.incarnation || part.part - after.part
     const file = order < 0 ? undefined : await openFile(files.path(part))
     if (file === undefined) continue
     try {
-      const begin = await findStep(file, reading.path, { from: wanted.from, at: order === 0 ? after?.at : undefined })
-      for (const line of begin.before)
+      const begin = await findStep(
+        file,
+        reading.path,
+        { from: wanted.from, at: order === 0 ? after?.at : undefined },
+        files.load,
+      )
+      const [head] = begin.before
+      let isDamaged = begin.at > 0 && (head === undefined || !isHead(head))
+      for (const line of isDamaged ? [] : begin.before)
         for (const step of reading.add(line)) if (begin.isWhole || step.isHead) yield { ...last, ...step }
       for (const line of begin.states) reading.catchUp(line)
       for await (const { lines, from } of readLines(file, begin.at)) {
+        isDamaged ||= from === 0 && !beginsPart(lines[0] ?? '')
+        if (isDamaged) break
         let at = from
         for (const text of lines) {
           at += Buffer.byteLength(text) + 1
           if (!reading.concerns(text)) continue
-          const line = parseLine(text)
+          const line = parseLine(text, files.load)
           if (line === undefined) continue
           last = { incarnation, part: part.part, at }
           for (const step of reading.add(line)) yield { ...last, ...step }
         }
       }
+      if (isDamaged) damaged ??= files.path(part)
+      else hasBegun = true
     } finally {
       await file.close()
     }
   }
+  if (damaged !== undefined && !hasBegun) throw new LogError(damaged, 'EBADMSG')
   const open = reading.open()
   if (open !== undefined) yield { ...last, step: open, state: undefined }
 }

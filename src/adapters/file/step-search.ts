@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import type { LoadRef } from '../../log/blob-ref.js'
 import { type EventLine, isApp, isChunks, isHead, type LogLine, parseLine } from '../../log/lines.js'
 import type { WirePath } from '../../read/wire-path.js'
 import { lineBehind, readLines } from './scan.js'
@@ -24,18 +25,20 @@ const WHOLE: StepBegin = { before: [], states: [], at: 0, isWhole: true }
 /**
  * Finds the first line to read. Only the steps of the root are bisected: its number stands at the head.
  * @param wanted `from`: number of the first step; `at`: offset of the first line
+ * @param load reads large values
  */
 export async function findStep(
   file: FileHandle,
   path: WirePath,
   { from, at }: { readonly from: number; readonly at: number | undefined },
+  load: LoadRef,
 ): Promise<StepBegin> {
   const { size } = await file.stat()
   if (at === undefined && (from < 0 || size < 2 * SMALL || path.length > 0)) return WHOLE
   const before = await headOf(file)
   const [, root] = before
   if (root === undefined || !isApp(root) || root.path.length > 0)
-    return at === undefined ? WHOLE : await from0(file, at)
+    return at === undefined ? WHOLE : await from0(file, at, load)
   const start = at ?? (await bisect(file, size, root.app, from))
   const base = await baseBehind(file, start, root.app)
   const states = base === undefined || base >= start ? [] : await linesBetween(file, base, start, root.app)
@@ -43,13 +46,13 @@ export async function findStep(
 }
 
 /** Reads all lines before an offset: which of them matter is not known. */
-async function from0(file: FileHandle, at: number): Promise<StepBegin> {
-  return { before: await linesBetween(file, 0, at, undefined), states: [], at, isWhole: false }
+async function from0(file: FileHandle, at: number, load: LoadRef): Promise<StepBegin> {
+  return { before: await linesBetween(file, 0, at, undefined, load), states: [], at, isWhole: false }
 }
 
 async function headOf(file: FileHandle): Promise<readonly LogLine[]> {
   for await (const { lines } of readLines(file, 0)) {
-    const [head, app] = lines.slice(0, 2).map(parseLine)
+    const [head, app] = lines.slice(0, 2).map((text) => parseLine(text))
     return head !== undefined && isHead(head) && app !== undefined ? [head, app] : []
   }
   return []
@@ -113,6 +116,7 @@ async function linesBetween(
   from: number,
   to: number,
   app: number | undefined,
+  load?: LoadRef,
 ): Promise<readonly LogLine[]> {
   const found: LogLine[] = []
   for await (const batch of readLines(file, from, to)) {
@@ -122,7 +126,7 @@ async function linesBetween(
       at += Buffer.byteLength(text) + 1
       const isOther =
         app !== undefined && at > 0 && !text.startsWith('{"type":"head"') && eventOf(text, app) === undefined
-      const line = isOther ? undefined : parseLine(text)
+      const line = isOther ? undefined : parseLine(text, load)
       if (line !== undefined) found.push(line)
     }
   }

@@ -193,6 +193,9 @@ async function runs(given: Given, io: Io): Promise<readonly Finding[]> {
     const interrupted = counts.interrupted ?? 0
     return [
       { subject, level: 'ok', text: `${source.place}: ${text === '' ? 'nothing open, nothing failed' : text}` },
+      ...(counts.unreadable === undefined
+        ? []
+        : [{ subject, level: 'fault', text: `${counts.unreadable} unreadable`, hint: 'teasel runs ls' } as const]),
       ...(interrupted === 0
         ? []
         : [

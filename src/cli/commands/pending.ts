@@ -1,7 +1,7 @@
 import { printedAddress } from '../address.js'
 import type { CommandCode } from '../command.js'
 import { EXIT } from '../command-error.js'
-import { fixed, note, piece, print, printJson, Table, widthOfOutput } from '../print.js'
+import { fixed, note, piece, print, printFaults, printJson, Table, widthOfOutput } from '../print.js'
 import { openSource, partitionOf } from '../run-source.js'
 import { agoText, valueText } from '../words.js'
 
@@ -25,7 +25,7 @@ export const pending: CommandCode = async (given, io) => {
   const kinds = given.texts('kind')
   await using source = await openSource(given, io)
   const table = new Table(COLUMNS, widthOfOutput(io))
-  let [shown, after] = [0, given.text('after')]
+  let [shown, after, isWhole] = [0, given.text('after'), true]
   do {
     const page = await source.reader.pending({
       partitionKey: partitionOf(given) ?? '*',
@@ -34,6 +34,7 @@ export const pending: CommandCode = async (given, io) => {
       limit: Math.min(PAGE, most - shown),
       after,
     })
+    if (printFaults(io, page.faults, given.flag('json'))) isWhole = false
     const now = io.now()
     if (given.flag('json')) for (const one of page.items) await printJson(io, one)
     else if (page.items.length > 0) {
@@ -52,5 +53,5 @@ export const pending: CommandCode = async (given, io) => {
     after = page.after
   } while (after !== undefined && shown < most)
   if (!given.flag('json') && shown === 0) note(io, [piece(`Nothing waits for an answer in ${source.place}.`, 'dim')])
-  return EXIT.done
+  return isWhole ? EXIT.done : EXIT.failed
 }

@@ -6,7 +6,7 @@ import type { CommandCode } from '../command.js'
 import { EXIT, usageError } from '../command-error.js'
 import type { Given } from '../given.js'
 import type { Io } from '../io.js'
-import { type Cell, fixed, note, piece, print, printJson, Table, widthOfOutput } from '../print.js'
+import { type Cell, fixed, note, piece, print, printFaults, printJson, Table, widthOfOutput } from '../print.js'
 import { openSource, partitionOf } from '../run-source.js'
 import { agoText, countPieces, durationText, reasonText, statusPiece } from '../words.js'
 
@@ -14,16 +14,17 @@ import { agoText, countPieces, durationText, reasonText, statusPiece } from '../
 
 const PAGE = 500
 
-/** `teasel runs ls`. */
+/** `teasel runs ls`. It fails when a run could not be read, after the others. */
 export const runsLs: CommandCode = async (given, io) => {
   const filter = filterOf(given, io)
   const most = given.flag('all') ? Number.POSITIVE_INFINITY : (given.whole('limit', 1) ?? 50)
   await using source = await openSource(given, io)
   const table = new Table(COLUMNS, widthOfOutput(io))
-  let [shown, after] = [0, given.text('after')]
+  let [shown, after, isWhole] = [0, given.text('after'), true]
   do {
     const limit = Math.min(PAGE, most - shown)
     const page = await source.reader.list({ ...filter, limit, after })
+    if (printFaults(io, page.faults, given.flag('json'))) isWhole = false
     if (given.flag('json')) for (const run of page.items) await printJson(io, run)
     else if (page.items.length > 0)
       await print(
@@ -40,7 +41,7 @@ export const runsLs: CommandCode = async (given, io) => {
     if (shown === 0) note(io, [piece(`No run in ${source.place}${isFiltered(given) ? ' fits' : ''}.`, 'dim')])
     else if (after !== undefined) note(io, [fixed(`… and more: --all, or --after ${after}`, 'dim')])
   }
-  return EXIT.done
+  return isWhole ? EXIT.done : EXIT.failed
 }
 
 const isFiltered = (given: Given): boolean =>

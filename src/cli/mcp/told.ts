@@ -30,10 +30,10 @@ export function cut(value: unknown, name = ''): unknown {
 export async function pageWithin(
   limit: number,
   read: (limit: number) => Promise<PageOf<unknown>>,
-): Promise<{ readonly items: readonly unknown[]; readonly after?: string }> {
+): Promise<PageOf<unknown>> {
   for (let n = limit; ; n = Math.floor(n / 2)) {
-    const { items, after } = await read(n)
-    const page = { items: items.map((one) => cut(one)), ...(after !== undefined && { after }) }
+    const { items, ...rest } = await read(n)
+    const page = { ...rest, items: items.map((one) => cut(one)) }
     if (n === 1 || fits(page)) return page
   }
 }

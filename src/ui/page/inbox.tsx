@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Json } from '../../read/payload.js'
+import type { PageOf } from '../../read/reader.js'
 import type { Pending } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
 import { act } from './actions.js'
@@ -8,7 +9,7 @@ import { type Field, fieldsOf } from './answer-fields.js'
 import { clientOf } from './client.js'
 import { JsonView } from './json-view.js'
 import { useLoaded } from './loaded.js'
-import { Empty, nowEachSecond, Problem } from './parts.js'
+import { Empty, Faults, nowEachSecond, Problem } from './parts.js'
 import { ask, href, setQuery } from './route.js'
 import { duration, moment, short } from './words.js'
 
@@ -16,11 +17,10 @@ import { duration, moment, short } from './words.js'
 // A question that was answered elsewhere leaves the list; its half-written answer does not reach another question.
 
 export function Inbox({ project }: { readonly project: string }): JSX.Element {
-  const load = async (): Promise<readonly Pending[]> =>
-    (await clientOf(project).pending({ partitionKey: '*', limit: 200 })).items
+  const load = (): Promise<PageOf<Pending>> => clientOf(project).pending({ partitionKey: '*', limit: 200 })
   const { data, error, isLoading } = useLoaded(`inbox ${project}`, load, { project, topic: 'pending' })
   const run = ask('run')
-  const shown = data?.filter(({ runId }) => run === undefined || runId === run)
+  const shown = data?.items.filter(({ runId }) => run === undefined || runId === run)
   return (
     <div class="page">
       <h1>Questions</h1>
@@ -30,6 +30,7 @@ export function Inbox({ project }: { readonly project: string }): JSX.Element {
         </button>
       )}
       <Problem error={error} />
+      <Faults faults={data?.faults} />
       {data === undefined && isLoading && <p class="quiet">Loading…</p>}
       {shown?.length === 0 && <Empty>Nothing waits for an answer{run !== undefined && ' in this run'}.</Empty>}
       <ul class="cards questions">

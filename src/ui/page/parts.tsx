@@ -2,8 +2,9 @@ import { signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { UiError } from '../../client/ui-error.js'
+import type { ReadFault } from '../../read/reader.js'
 import type { BranchCounts } from '../../read/status.js'
-import { count, MARKS } from './words.js'
+import { count, MARKS, many, visible } from './words.js'
 
 // Owns: the small parts that every screen is made of.
 
@@ -77,6 +78,24 @@ export const Problem = ({ error }: { readonly error: UiError | Error | undefined
         </ul>
       )}
     </div>
+  )
+
+/** What of a list could not be read. */
+export const Faults = ({ faults = [] }: { readonly faults: readonly ReadFault[] | undefined }): JSX.Element | null =>
+  faults.length === 0 ? null : (
+    <details class="problem" open={faults.length <= 3}>
+      <summary>
+        <strong>{many(faults.length, 'part')} of this list cannot be read.</strong> The rest is complete.
+      </summary>
+      <ul>
+        {faults.map(({ runId, error }) => (
+          <li key={error.message}>
+            {runId !== undefined && <strong>{visible(runId)}: </strong>}
+            {visible(error.message)}
+          </li>
+        ))}
+      </ul>
+    </details>
   )
 
 export const Empty = ({ children }: { readonly children: ComponentChildren }): JSX.Element => (

@@ -1,13 +1,13 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { RunFilter } from '../../read/reader.js'
+import type { PageOf, ReadFault, RunFilter } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import { RUN_STATUSES, type RunStatus } from '../../read/status.js'
 import { doEach } from './actions.js'
 import { clientOf } from './client.js'
 import { useTopic } from './live.js'
 import { useLoaded } from './loaded.js'
-import { Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
+import { Counts, Empty, Faults, nowEachSecond, Problem, Sign, Status } from './parts.js'
 import { sumOf } from './projects.js'
 import { ask, href, setQuery } from './route.js'
 import { ago, count, duration, isOpen, many, moment, short, visible } from './words.js'
@@ -41,16 +41,18 @@ export function Runs({ project }: { readonly project: string }): JSX.Element {
   const [pages, setPages] = useState(1)
   useEffect(() => setPages(1), [key])
   const client = clientOf(project)
-  const load = async (): Promise<{ readonly items: readonly RunSummary[]; readonly more: boolean }> => {
+  const load = async (): Promise<PageOf<RunSummary>> => {
     const items: RunSummary[] = []
+    let faults: readonly ReadFault[] = []
     let after: string | undefined
     for (let i = 0; i < pages; i++) {
       const page = await client.list({ ...filter, limit: PAGE, ...(after !== undefined && { after }) })
       for (const item of page.items) items.push(item)
+      faults = page.faults ?? faults
       after = page.after
       if (after === undefined) break
     }
-    return { items, more: after !== undefined }
+    return { items, faults, ...(after !== undefined && { after }) }
   }
   const { data, error, isLoading } = useLoaded(`${key} ${pages}`, load, { project, topic: 'runs' })
   const counts = useLoaded(`counts ${project}`, () => client.count({ partitionKey: '*' }), { project, topic: 'runs' })
@@ -61,6 +63,7 @@ export function Runs({ project }: { readonly project: string }): JSX.Element {
       <h1>{project}</h1>
       <Filters numbers={counts.data} />
       <Problem error={error} />
+      <Faults faults={data?.faults} />
       {rows.fresh > 0 && (
         <button type="button" class="pill" onClick={rows.show}>
           {many(rows.fresh, 'new run')}
@@ -85,7 +88,7 @@ export function Runs({ project }: { readonly project: string }): JSX.Element {
         </Empty>
       )}
       {rows.items.length > 0 && <Table project={project} runs={rows.items} />}
-      {data?.more === true && (
+      {data?.after !== undefined && (
         <button type="button" onClick={() => setPages(pages + 1)}>
           Older runs
         </button>
