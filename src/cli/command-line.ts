@@ -1,4 +1,5 @@
 import { UiError } from '../client/ui-error.js'
+import { InputError } from '../errors.js'
 import { isInstance, isObject, messageOf } from '../internal/guards.js'
 import { CommandError, EXIT, type ExitCode } from './command-error.js'
 import { COMMANDS } from './commands.js'
@@ -57,7 +58,7 @@ function asCommandError(error: unknown): CommandError {
   const lines = more.filter((one): one is string => typeof one === 'string')
   return new CommandError(typeof code === 'string' ? code : 'failed', messageOf(error), {
     ...(lines.length > 0 && { hint: lines.join('\n') }),
-    ...(code === 'bad-query' && { exitCode: EXIT.usage }),
+    ...((code === 'bad-query' || InputError.is(error)) && { exitCode: EXIT.usage }),
     cause: error,
   })
 }

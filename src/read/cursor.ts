@@ -3,6 +3,12 @@ import { tryGet } from '../internal/guards.js'
 
 // The `after` of a page: an opaque text with the place of its last item, so that it stays valid when that is deleted.
 
+/** The position of an event, `incarnation.seq`, as numbers; undefined for any other text. */
+export function positionOf(text: string): readonly [incarnation: number, seq: number] | undefined {
+  const [, incarnation, seq] = /^(\d{1,15})\.(\d{1,15})$/.exec(text) ?? []
+  return incarnation === undefined ? undefined : [Number(incarnation), Number(seq)]
+}
+
 /** The lists that have cursors. */
 export type CursorKind = 'run' | 'due' | 'wait' | 'branch' | 'step'
 

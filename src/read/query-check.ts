@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js'
-import { describeValue, isPlainObject } from '../internal/guards.js'
+import { describeValue, isObject, isPlainObject } from '../internal/guards.js'
 import { suggest } from '../internal/nearest.js'
-import { type CursorKind, type CursorPlace, placeOf } from './cursor.js'
+import { type CursorKind, type CursorPlace, placeOf, positionOf } from './cursor.js'
 import { readPath, type WirePath } from './wire-path.js'
 
 const DEFAULT_LIMIT = 50
@@ -121,13 +121,31 @@ export class QueryCheck {
     return readPath(value) ?? this.#fault('path', "a path: 'compare/gpt4', or its segments") ?? []
   }
 
-  /** The place of a cursor; undefined without one. @param valid the types of its parts, one letter each: s n 0 */
+  /** The position of an event; undefined without one. */
+  position(name: string): string | undefined {
+    const value = this.#get(name)
+    if (value === undefined) return undefined
+    const isPosition = typeof value === 'string' && positionOf(value) !== undefined
+    return isPosition ? value : this.#fault(name, 'the position of an event, incarnation.seq: "0.17"')
+  }
+
+  signal(name: string): AbortSignal | undefined {
+    const value = this.#get(name)
+    const isSignal = isObject(value) && 'aborted' in value && 'addEventListener' in value
+    return value === undefined || isSignal ? (value as AbortSignal | undefined) : this.#fault(name, 'an AbortSignal')
+  }
+
+  /**
+   * The place of a cursor; undefined without one.
+   * @param valid the types of its parts, one letter each: s text, n number, i index from 0, 0 text or null
+   */
   after(kind: CursorKind, valid: string): CursorPlace | undefined {
     const value = this.#get('after')
     if (value === undefined) return undefined
     const place = typeof value === 'string' ? placeOf(kind, value, valid.length) : undefined
     const fits = place?.every((part, i) => {
       const type = valid[i]
+      if (type === 'i') return Number.isSafeInteger(part) && (part as number) >= 0
       return typeof part === (type === 'n' ? 'number' : 'string') || (type === '0' && part === null)
     })
     return fits === true ? place : this.#fault('after', 'the `after` of the page before, of the same list')

@@ -176,7 +176,7 @@ const events: RunRoute = async ({ project, params }, runId) => {
   const query = new SearchQuery(params, 'partition path after types limit')
   const path = params.has('path') ? query.path() : undefined
   const [after, types] = [query.text('after'), query.list('types')]
-  const limit = Math.min(MOST_EVENTS, Math.max(1, query.whole('limit') ?? DEFAULT_EVENTS))
+  const limit = Math.min(MOST_EVENTS, query.whole('limit', 1) ?? DEFAULT_EVENTS)
   query.done()
   if (after !== undefined && tryGet(() => compareCursors(after, after)) === undefined)
     throw new UiError('bad-query', 'after takes the position of an event: 0.17.')

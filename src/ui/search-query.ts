@@ -38,13 +38,13 @@ export class SearchQuery {
     return this.#params.get(name) ?? undefined
   }
 
-  /** A whole number, -1 or more. */
-  whole(name: string): number | undefined {
+  /** A whole number. */
+  whole(name: string, least = -1): number | undefined {
     const text = this.#params.get(name)
     if (text === null) return undefined
-    return /^(-1|\d{1,16})$/.test(text) && Number.isSafeInteger(Number(text))
-      ? Number(text)
-      : this.#fault(name, 'a whole number')
+    const number = /^(-1|\d{1,16})$/.test(text) ? Number(text) : Number.NaN
+    if (Number.isSafeInteger(number) && number >= least) return number
+    return this.#fault(name, `a whole number, ${least} or more`)
   }
 
   flag(name: string): boolean | undefined {

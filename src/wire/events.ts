@@ -2,6 +2,7 @@ import { plainForReaders } from '../codec/encode.js'
 import { reviveKnown } from '../codec/revive.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
+import { positionOf } from '../read/cursor.js'
 
 // Owns: events as plain JSON data.
 // E1  Encoding an event never throws: a part that cannot be stored becomes `{ "$": "unsupported", "of": … }`.
@@ -74,10 +75,9 @@ export function compareCursors(a: string, b: string): number {
 }
 
 function numbersOf(cursor: string): readonly [number, number] {
-  const [, incarnation, seq] = /^(\d{1,15})\.(\d{1,15})$/.exec(cursor) ?? []
-  if (incarnation === undefined || seq === undefined)
-    throw new SyntaxError(
-      `${describeValue(cursor)} is no position of an event. It takes incarnation.seq, such as "0.17".`,
-    )
-  return [Number(incarnation), Number(seq)]
+  const position = positionOf(cursor)
+  if (position !== undefined) return position
+  throw new SyntaxError(
+    `${describeValue(cursor)} is no position of an event. It takes incarnation.seq, such as "0.17".`,
+  )
 }

@@ -1,8 +1,10 @@
 import { plainForReaders } from '../codec/encode.js'
 import { reviveKnown } from '../codec/revive.js'
+import { InputError } from '../errors.js'
 import { describeValue, isInstance } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { AnyEvent } from '../lifecycle/events.js'
+import { positionOf } from '../read/cursor.js'
 import { compareCursors, cursorOf, decodeEvent, encodeEvent, WIRE_VERSION } from './events.js'
 import { readFrames } from './sse-frames.js'
 
@@ -33,6 +35,7 @@ const KEEP_ALIVE_MS = 15_000
  *
  * The client paces the stream: an event is pulled when the connection has room.
  * @throws {TypeError} for unknown options
+ * @throws {InputError} for an `after` that is no position, as a client may send it: answer with 400
  *
  * @example
  * ```ts no-run
@@ -42,7 +45,8 @@ const KEEP_ALIVE_MS = 15_000
 export function toSSE(events: AsyncIterable<AnyEvent>, options: ToSSEOptions = {}): Response {
   checkOptions('toSSE', options, OPTIONS)
   const { signal, cancelOnDisconnect = true, after, keepAliveMs = KEEP_ALIVE_MS } = options
-  if (typeof after === 'string') compareCursors(after, after)
+  if (typeof after === 'string' && positionOf(after) === undefined)
+    throw new InputError('toSSE', [`after is ${describeValue(after)}; it takes the position of an event: "0.17".`])
   const body = new ReadableStream<Uint8Array>(
     new EventSource(events, { signal, cancelOnDisconnect, after, keepAliveMs }),
   )

@@ -139,17 +139,10 @@ describe('a damaged log', () => {
       for (let seed = 0; seed < 150; seed++) {
         const random = dice(seed)
         writeFileSync(file, one(random, DAMAGES)(text, random))
-        for (const error of await wrong(fileReader({ dir })))
-          found.set(
-            String((error as Error).stack)
-              .split('\n')
-              .slice(0, 4)
-              .join('\n'),
-            String(seed),
-          )
+        for (const error of await wrong(fileReader({ dir }))) found.push([seed, error])
       }
-      expect([...found]).toEqual([])
+      expect(found).toEqual([])
     },
-    120_000,
+    60_000,
   )
 })

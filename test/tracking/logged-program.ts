@@ -1,4 +1,5 @@
 import { createApplication, defineMessage, defineState, type Tracker, type as typeOf } from 'teasel'
+import type { Persister } from 'teasel/persistence'
 import { type Deferred, defer } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -14,8 +15,10 @@ interface Work {
 const kit = defineState<Work>()
 const verdict = defineMessage('verdict', typeOf<string>())
 
-/** @param more options of the application */
-function loggedProgram(tracker: Tracker) {
+/** More options of the application. */
+type More = { readonly persister?: Persister }
+
+function loggedProgram(tracker: Tracker, more: More) {
   const gates = { write: defer<void>(), slow: defer<void>() }
   const plan = kit.action({
     reads: ['topic'],
@@ -70,13 +73,14 @@ function loggedProgram(tracker: Tracker) {
     state: { topic: 'teasels' },
     tracker,
     logger: quiet,
+    ...more,
   })
   return { app, gates }
 }
 
 /** The run until it waits for its answer, then until its end. */
-export async function runLogged(tracker: Tracker, meanwhile: () => Promise<unknown> = async () => {}) {
-  const { app, gates } = loggedProgram(tracker)
+export async function runLogged(tracker: Tracker, meanwhile: () => Promise<unknown> = async () => {}, more: More = {}) {
+  const { app, gates } = loggedProgram(tracker, more)
   const waiting: Deferred<void> = defer()
   app.on('wait', () => waiting.resolve())
   const run = app.run()

@@ -36,7 +36,8 @@ import {
   stepRecordOf,
   summaryOf,
 } from './burr-tree.js'
-import type { EventQuery } from './file-reader.js'
+import { checkedEvents, type EventQuery } from './event-query.js'
+import type { Followed } from './follow.js'
 import { type FoundRuns, orFault } from './read-faults.js'
 import { countRuns, listDue, listPending, listRuns } from './run-pages.js'
 
@@ -228,7 +229,7 @@ class FolderReader implements BurrReader {
     const [from = -1, to = Infinity] = [check.whole('from', -1), check.whole('to', -1)]
     const status = check.oneOrMany('status', STEP_STATUSES)
     const limit = check.limit()
-    const [after = -1] = (check.after('step', 'n') ?? []) as readonly number[]
+    const [after = -1] = (check.after('step', 'i') ?? []) as readonly number[]
     check.done()
     const node = await this.#node(runId, partitionKey, path)
     if (node === undefined) return { items: [] }
@@ -242,13 +243,11 @@ class FolderReader implements BurrReader {
     return { items, ...(last !== undefined && { after: cursorAt('step', [last.sequenceId]) }) }
   }
 
-  async *events(query: BurrEventQuery): AsyncGenerator<WireEvent, void, void> {
-    const { follow: _, signal, ...rest } = query
-    const check = new QueryCheck('events', rest, 'runId partitionKey after types')
-    const [runId, partitionKey] = [check.needed('runId'), check.onePartition()]
-    const [after, types] = [check.text('after'), check.texts('types')]
-    check.done()
-    if (after !== undefined) compareCursors(after, after)
+  events(query: BurrEventQuery): AsyncGenerator<WireEvent, void, void> {
+    return this.#events(checkedEvents(query))
+  }
+
+  async *#events({ runId, partitionKey, after, types, signal }: Followed): AsyncGenerator<WireEvent, void, void> {
     const read = await this.#run(runId, partitionKey)
     if (read === undefined) return
     for (const event of await burrEvents(nodesIn(read.root), runId, (id) => this.#folder.logPath(id))) {

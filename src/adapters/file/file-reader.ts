@@ -17,7 +17,6 @@ import type {
   Reader,
   RunFilter,
   RunNumbers,
-  RunTarget,
   StepQuery,
 } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
@@ -25,7 +24,8 @@ import { BRANCH_STATUSES, STEP_STATUSES, type StepStatus } from '../../read/stat
 import type { AppNode, Pending, RunTree, StepRecord } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
 import type { GraphPicture } from '../../visualize/picture.js'
-import { compareCursors, type WireEvent } from '../../wire/events.js'
+import type { WireEvent } from '../../wire/events.js'
+import { checkedEvents, type EventQuery } from './event-query.js'
 import { followRun } from './follow.js'
 import { readGraph } from './graphs.js'
 import { GONE_MS, IndexReader } from './index-reader.js'
@@ -45,21 +45,6 @@ export interface FileReaderOptions {
   readonly dir: string
   /** The `project` of the tracker. Default `'default'`. */
   readonly project?: string
-}
-
-/** Options of {@link FileReader.events}. */
-export interface EventQuery extends RunTarget {
-  /** The position of an event, `incarnation.seq`: earlier ones and that one are left out. */
-  readonly after?: string | undefined
-  /** The types of events that are given. Default: all. */
-  readonly types?: readonly string[] | undefined
-  /**
-   * Whether the log is read on at its end until the run has ended, also when it is written by another process. Default
-   * true. Without it the events of the log until now are given.
-   */
-  readonly follow?: boolean | undefined
-  /** Ends the reading. */
-  readonly signal?: AbortSignal | undefined
 }
 
 /** A reader of logs. */
@@ -241,12 +226,6 @@ class LogReader implements FileReader {
   }
 
   events(query: EventQuery): AsyncGenerator<WireEvent, void, void> {
-    const { follow, signal, ...rest } = query
-    const check = new QueryCheck('events', rest, 'runId partitionKey after types')
-    const [runId, partitionKey] = [check.needed('runId'), check.onePartition()]
-    const [after, types] = [check.text('after'), check.texts('types')]
-    check.done()
-    if (after !== undefined) compareCursors(after, after)
-    return followRun(this.#files, { runId, partitionKey, after, types, follow: follow ?? true, signal })
+    return followRun(this.#files, checkedEvents(query))
   }
 }

@@ -50,7 +50,7 @@ export async function stepPage(
   const [from = -1, to = Infinity] = [check.whole('from', -1), check.whole('to', -1)]
   const status = check.oneOrMany('status', STEP_STATUSES)
   const limit = check.limit()
-  const place = check.after('step', 'nnn')
+  const place = check.after('step', 'iii')
   check.done()
   const [incarnation = 0, part = 0, at = 0] = (place ?? []) as readonly number[]
   const after = place && { incarnation, part, at }

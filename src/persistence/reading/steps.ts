@@ -30,7 +30,7 @@ export async function listSteps(driver: PersisterDriver, query: StepQuery): Prom
   const [from = -1, to = Infinity] = [check.whole('from', -1), check.whole('to', -1)]
   const status = check.oneOrMany('status', STEP_STATUSES)
   const limit = check.limit()
-  const place = check.after('step', 'n')
+  const place = check.after('step', 'i')
   check.done()
   const reading = await openRun(driver, partitionKey, rootId)
   const found = reading && (await findApp(reading.source, reading, path))
