@@ -1,7 +1,8 @@
 import { LiveApplication } from '../application/live-application.js'
-import { decode } from '../codec/encode.js'
+import { decode, encode } from '../codec/encode.js'
 import { isPlainObject, tryGet } from '../internal/guards.js'
 import type { Persister } from '../persistence/persister.js'
+import type { StartFacts } from '../persistence/scope.js'
 import type { StoredRun } from '../persistence/summary.js'
 import type { SummaryFacts } from '../persistence/summary-facts.js'
 import { PersistenceError } from '../store-errors.js'
@@ -116,11 +117,14 @@ export class HeldRun {
 export function hostFacts(run: StoredRun): {
   readonly inputs: Readonly<Record<string, unknown>>
   readonly crashes: number
+  /** What was stored with it, for its tracker. */
+  readonly start: StartFacts
 } {
   const facts = tryGet(() => JSON.parse(run.summary?.facts ?? '{}') as SummaryFacts)
   const inputs = facts?.inputs === undefined ? {} : decode(facts.inputs)
   const { count = 0, sequenceId } = facts?.crashes ?? {}
   const died = run.expired ? 1 : 0
   const crashes = sequenceId === (run.last?.sequenceId ?? -1) ? count + died : died
-  return { inputs: isPlainObject(inputs) ? inputs : {}, crashes }
+  const start = { inputs: facts?.inputs ?? encode({}, 'inputs'), carried: facts?.carried }
+  return { inputs: isPlainObject(inputs) ? inputs : {}, crashes, start }
 }

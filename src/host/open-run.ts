@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../internal/clock.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { suggest } from '../internal/nearest.js'
-import type { Logger } from '../lifecycle/logger.js'
+import { consoleLogger, type Logger, safeLogger } from '../lifecycle/logger.js'
 import { cancelStored, failStored } from '../persistence/cancel-stored.js'
 import { isEnded } from '../persistence/due.js'
 import type { Persister } from '../persistence/persister.js'
@@ -13,6 +13,7 @@ import { runRequestIn } from '../persistence/requests.js'
 import type { StartFacts } from '../persistence/scope.js'
 import type { StoredRun } from '../persistence/summary.js'
 import { PersistenceError } from '../store-errors.js'
+import type { Tracker } from '../tracking/tracker.js'
 import { hostFacts } from './held-run.js'
 import type { StartOptions } from './host-api.js'
 import type { HostRun } from './host-events.js'
@@ -90,7 +91,8 @@ export async function storeRun(
   const hosted = hostedOf(opening, name)
   if (!isPlainObject(inputs)) throw new TypeError(`inputs is ${describeValue(inputs)}. It takes values by name.`)
   const run: HostRun = { runId: appId, partitionKey, name }
-  const start = { ...facts, inputs: encode(inputs, 'inputs') }
+  const carried = carriedFor(opening, hosted, run)
+  const start = { ...facts, inputs: encode(inputs, 'inputs'), carried }
   const root = { partitionKey, rootId: appId }
   for (;;) {
     if (await persister.driver.find(root)) return { run, app: undefined, inputs }
@@ -106,6 +108,18 @@ export async function storeRun(
   }
 }
 
+/** What the tracker of a graph gives along with a new run. */
+function carriedFor({ logger = consoleLogger }: RunOpening, { options }: Hosted, run: HostRun): StartFacts['carried'] {
+  const { tracker } = options as { readonly tracker?: Tracker }
+  const { runId: appId, partitionKey, name } = run
+  try {
+    return tracker?.carryRun?.({ appId, partitionKey, name })
+  } catch (error) {
+    safeLogger(logger).error(`The tracker of "${name}" threw. Run "${appId}" starts without what it carries.`, error)
+    return undefined
+  }
+}
+
 /**
  * Opens a stored run by a free claim; or ends it, where that is due.
  * @throws {PersistenceError | SnapshotError | TypeError} when the store is unavailable, or this code cannot resume it
@@ -113,7 +127,7 @@ export async function storeRun(
 export async function openRun(opening: RunOpening, run: HostRun, stored: StoredRun): Promise<Opened> {
   const { persister, maxCrashes = 3 } = opening
   const ref = { appId: run.runId, partitionKey: run.partitionKey }
-  const { inputs, crashes } = hostFacts(stored)
+  const { inputs, crashes, start } = hostFacts(stored)
   const { partitionKey, runId: rootId } = run
   const request =
     stored.summary !== undefined && isEnded(stored.summary.status)
@@ -131,7 +145,7 @@ export async function openRun(opening: RunOpening, run: HostRun, stored: StoredR
   }
   const hosted = hostedOf(opening, run.name)
   try {
-    const app = await resumeLoose(hosted.graph, appOptions(opening, hosted, run))
+    const app = await resumeLoose(hosted.graph, { ...appOptions(opening, hosted, run), start })
     const waits = stored.summary?.status === 'waiting' || stored.summary?.status === 'queued'
     return { status: 'open', app, inputs, why: waits ? 'due' : 'interrupted' }
   } catch (error) {

@@ -56,6 +56,7 @@ export class AppStatus {
   crashes: SummaryFacts['crashes']
   inputs: string | undefined
   priority: number | undefined
+  carried: SummaryFacts['carried'] | undefined
   /** The status in the store; undefined if it has none. */
   #stored: SummaryStatus | undefined
   #whole = ''
@@ -132,6 +133,7 @@ export class AppStatus {
     this.crashes = crashes
     this.inputs = known.inputs
     this.priority = known.priority
+    this.carried = known.carried
     this.#status = this.#stored = status
     this.#since = since
     this.#whole = countsOf(whole)
@@ -162,6 +164,7 @@ export class AppStatus {
       ...(this.crashes && { crashes: this.crashes }),
       ...(this.inputs !== undefined && { inputs: this.inputs }),
       ...(this.priority !== undefined && { priority: this.priority }),
+      ...(this.carried && { carried: this.carried }),
       ...(due.length > 0 && { due }),
       ...(map && { map }),
     }

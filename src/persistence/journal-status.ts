@@ -205,6 +205,7 @@ export class JournalStatus {
     if (this.#isRoot) {
       this.#app.inputs ??= scope.settings.start?.inputs
       this.#app.priority ??= scope.settings.start?.priority
+      this.#app.carried ??= scope.settings.start?.carried
     }
     if (end !== undefined) {
       this.#unlimit()

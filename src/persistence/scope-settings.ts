@@ -43,6 +43,8 @@ export interface StartFacts {
   readonly at?: number | undefined
   /** The priority of its jobs. */
   readonly priority?: number | undefined
+  /** What its tracker gives along: {@link Tracker.carryRun}. */
+  readonly carried?: Readonly<Record<string, string>> | undefined
 }
 
 /** The facts of a root that lists show and find. */

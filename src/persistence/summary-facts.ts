@@ -32,6 +32,8 @@ export interface SummaryFacts {
   readonly inputs?: string
   /** The priority of the jobs of a run. */
   readonly priority?: number
+  /** What its tracker gave along where it was started. */
+  readonly carried?: Readonly<Record<string, string>>
   /** How often in a row its process died in the same step, when the run last began. */
   readonly crashes?: { readonly count: number; readonly sequenceId: number }
   /** Number of the delivery to a worker. */

@@ -1,7 +1,7 @@
 import type { ActionContext } from '../action/context.js'
 import { isThenable } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
-import type { CarriedBranch, CarriedStep, TrackedRun, Tracker } from './tracker.js'
+import type { CarriedBranch, CarriedRun, CarriedStep, TrackedRun, Tracker } from './tracker.js'
 
 /**
  * One tracker of several: each gets every event, in the given order. One that throws holds none of the others back.
@@ -23,6 +23,7 @@ export function combineTrackers(...trackers: readonly Tracker[]): Tracker {
     .trim()
   const surrounding = trackers.filter(({ within }) => within !== undefined)
   const carrying = trackers.filter(({ carry }) => carry !== undefined)
+  const carryingRuns = trackers.filter(({ carryRun }) => carryRun !== undefined)
   const carryingSteps = trackers.filter(({ carryStep }) => carryStep !== undefined)
   const each = (tell: (tracker: Tracker) => unknown): unknown => {
     const faults: unknown[] = []
@@ -46,6 +47,9 @@ export function combineTrackers(...trackers: readonly Tracker[]): Tracker {
     ...(surrounding.length > 0 && {
       within: <T>(context: ActionContext, code: () => T, span?: string): T =>
         surrounding.reduceRight<() => T>((inner, one) => () => one.within?.(context, inner, span) as T, code)(),
+    }),
+    ...(carryingRuns.length > 0 && {
+      carryRun: (run: CarriedRun) => Object.assign({}, ...carryingRuns.map((one) => one.carryRun?.(run))),
     }),
     ...(carrying.length > 0 && {
       carry: (branch: CarriedBranch) => Object.assign({}, ...carrying.map((one) => one.carry?.(branch))),

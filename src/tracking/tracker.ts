@@ -21,6 +21,8 @@ export interface TrackedRun {
   /** A text for people. */
   readonly title?: string
   readonly labels: { readonly [name: string]: string }
+  /** What {@link Tracker.carryRun} gave along where a host or a queue of runs started it. */
+  readonly carried?: Readonly<Record<string, string>>
   /** The state from which it goes on. Absent for the tracker of a map, which records only what is below. */
   readonly state?: State
   /** The number of the last committed step; -1 before the first. */
@@ -29,6 +31,14 @@ export interface TrackedRun {
   readonly position?: string
   /** The action that runs next. */
   readonly next?: string
+}
+
+/** A run that is started for the process that will take it. */
+export interface CarriedRun {
+  readonly appId: string
+  readonly partitionKey: string | null
+  /** The name of its graph. */
+  readonly name: string
 }
 
 /** A branch that is handed to a worker. */
@@ -72,6 +82,12 @@ export interface Tracker {
    * @param span id of the span that the code belongs to; absent for the step itself
    */
   within?<T>(context: ActionContext, code: () => T, span?: string): T
+  /**
+   * The texts that are stored with a run that a host or a queue of runs starts, such as the W3C `traceparent` of the caller:
+   * every process that runs it finds them in `carried` of its {@link TrackedRun}. Called synchronously in `start` of a host
+   * and `enqueueRun`. A throw is logged, and the run starts without them.
+   */
+  carryRun?(run: CarriedRun): Readonly<Record<string, string>> | undefined
   /**
    * The texts that go with a branch to its worker, such as a W3C `traceparent`. Called when the branch is handed over,
    * with its address.

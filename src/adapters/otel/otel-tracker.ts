@@ -5,7 +5,6 @@ import {
   type Link,
   type Meter,
   metrics,
-  propagation,
   type SpanContext,
   type Tracer,
   trace,
@@ -14,11 +13,12 @@ import { type ActionContext, printPath } from '../../action/context.js'
 import { checkOptions } from '../../internal/options.js'
 import type { AnyEvent } from '../../lifecycle/events.js'
 import type { BranchSettled, BranchStart } from '../../lifecycle/map-events.js'
-import type { CarriedBranch, CarriedStep, Tracker } from '../../tracking/tracker.js'
+import type { CarriedBranch, CarriedStep, TrackedRun, Tracker } from '../../tracking/tracker.js'
 import { attributesOf } from './attributes.js'
+import { activeTexts, StartContexts, textsOf } from './carried-contexts.js'
 import { OpenApp, startSpan } from './open-spans.js'
 import { createMetrics, type Metrics } from './otel-metrics.js'
-import { finish, idOf, nameOf, spanEvent } from './span-facts.js'
+import { finish, idOf, linksTo, nameOf, spanEvent } from './span-facts.js'
 
 // Owns: the events of runs as spans of OpenTelemetry.
 // Does not own: their metrics (otel-metrics.ts), traces in workers (join-traces.ts).
@@ -44,13 +44,6 @@ export interface OtelOptions {
 /** Number of ended runs that later ones can link to. */
 const REMEMBERED = 1000
 
-/** A context as texts, by the propagator of the program. */
-function textsOf(context: Context): Readonly<Record<string, string>> {
-  const carrier: Record<string, string> = {}
-  propagation.inject(context, carrier)
-  return carrier
-}
-
 type Of<T extends AnyEvent['type']> = Extract<AnyEvent, { readonly type: T }>
 
 /**
@@ -58,7 +51,8 @@ type Of<T extends AnyEvent['type']> = Extract<AnyEvent, { readonly type: T }>
  * `context.span`; events for logs, retries, waits, cancels and leaks; metrics of all of them. Give it as `tracker` of an
  * application, or of a map.
  *
- * The span of a run is below the one that is active where the run starts. Code of an action runs below the span of its
+ * The span of a run is below the one that is active where the run starts; of a run that a host or a queue started, below the
+ * one that was active there, in whatever process it runs. Code of an action runs below the span of its
  * step: a client that is instrumented puts its spans there. For that, OpenTelemetry needs a context manager. In workers
  * see {@link joinTraces}. A cancelled span has no error: its status is unset, and `teasel.cancelled` is true. State,
  * inputs and messages are never exported.
@@ -92,6 +86,7 @@ class OtelTracker implements Tracker {
   readonly #places = new Map<string, OpenApp>()
   /** The last run of each application, for links. */
   readonly #ended = new Map<string, SpanContext>()
+  readonly #starts = new StartContexts()
   readonly #forget = (app: OpenApp): void => {
     if (this.#apps.get(app.appId) === app) this.#apps.delete(app.appId)
     if (this.#places.get(app.path) === app) this.#places.delete(app.path)
@@ -102,6 +97,14 @@ class OtelTracker implements Tracker {
     this.#metrics = createMetrics(meter ?? metrics.getMeter('teasel'))
     this.#runName = agent === undefined ? name : `invoke_workflow ${agent}`
     this.#agent = agent === undefined ? {} : { 'gen_ai.operation.name': 'invoke_workflow', 'gen_ai.agent.name': agent }
+  }
+
+  begin(run: TrackedRun): void {
+    this.#starts.add(run)
+  }
+
+  carryRun(): Readonly<Record<string, string>> | undefined {
+    return activeTexts()
   }
 
   track(event: AnyEvent): void {
@@ -173,9 +176,10 @@ class OtelTracker implements Tracker {
   ): OpenApp {
     const printed = printPath(path)
     const place = `${runId} ${printed}`
+    const start = path.length > 0 ? undefined : this.#starts.take(runId)
     const above = path.length === 0 ? undefined : this.#places.get(`${runId} ${printPath(path.slice(0, -1))}`)
     const step = above?.step
-    const below: Context = step?.map?.context ?? step?.context ?? above?.context ?? active.active()
+    const below: Context = step?.map?.context ?? step?.context ?? above?.context ?? start ?? active.active()
     const opened = startSpan(this.#tracer, name, { ...idOf({ runId, appId, path }), ...facts }, below, links)
     const app = new OpenApp({ appId, path: place, printed, ...opened, above: step, startedAt: time, began })
     this.#apps.set(appId, app)
@@ -187,15 +191,12 @@ class OtelTracker implements Tracker {
     this.#apps.get(event.appId)?.end(this.#forget) // it never ended
     const { appId, incarnation } = event
     const facts = { 'teasel.incarnation': incarnation, ...this.#agent }
-    this.#open(event, this.#runName, facts, true, this.#linksOf(appId, event.forkedFrom?.appId))
-  }
-
-  #linksOf(appId: string, forkedFrom: string | undefined): Link[] | undefined {
-    const links = [
-      ['resumed', this.#ended.get(appId)] as const,
-      ['forked', forkedFrom === undefined ? undefined : this.#ended.get(forkedFrom)] as const,
-    ].flatMap(([why, context]) => (context === undefined ? [] : [{ context, attributes: { 'teasel.link': why } }]))
-    return links.length === 0 ? undefined : links
+    const { forkedFrom } = event
+    const links = linksTo({
+      resumed: this.#ended.get(appId),
+      forked: forkedFrom && this.#ended.get(forkedFrom.appId),
+    })
+    this.#open(event, this.#runName, facts, true, links)
   }
 
   #runEnd({ appId, status, error, time }: Of<'run.end'>): void {

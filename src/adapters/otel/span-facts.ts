@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api'
+import type { Attributes, Link, SpanContext } from '@opentelemetry/api'
 import { type Path, printPath } from '../../action/context.js'
 import type { ActionFacts, EventFacts } from '../../lifecycle/event-facts.js'
 import type { AnyEvent } from '../../lifecycle/events.js'
@@ -77,3 +77,11 @@ const whereOf = ({ source, sequenceId }: ActionFacts): Attributes => ({
   'teasel.action': source,
   'teasel.sequence_id': sequenceId,
 })
+
+/** Links to earlier spans, each with the reason. Undefined without any. */
+export function linksTo(spans: { readonly [why: string]: SpanContext | undefined }): Link[] | undefined {
+  const links = Object.entries(spans).flatMap(([why, context]) =>
+    context === undefined ? [] : [{ context, attributes: { 'teasel.link': why } }],
+  )
+  return links.length === 0 ? undefined : links
+}

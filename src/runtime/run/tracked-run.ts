@@ -11,7 +11,7 @@ export function beginTracking(app: Application): void {
   const { tracker, system, journal, checkpoint, appId, plan } = app
   if (tracker === undefined || app.parent !== undefined) return // an application that an action made is part of the run
   const { state, position, next, sequenceId } = checkpoint
-  const { partitionKey, about } = journal?.scope.settings ?? { partitionKey: null }
+  const { partitionKey, about, start } = journal?.scope.settings ?? { partitionKey: null }
   const { name, title, labels = {} } = about ?? {}
   const run: TrackedRun = {
     eventsOf: system.runId,
@@ -23,6 +23,7 @@ export function beginTracking(app: Application): void {
     graph: runnableOf(plan),
     ...(title !== undefined && { title }),
     labels,
+    ...(start?.carried && { carried: start.carried }),
     sequenceId,
     ...(position !== undefined && { position }),
     ...(next !== undefined && { next }),
