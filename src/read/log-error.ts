@@ -16,7 +16,23 @@ const WORDS: Readonly<Record<string, readonly [what: string, remedy: string]>> =
   ESTALE: ['the network drive has lost it', 'Mount the drive again.'],
 }
 
-/** A reader of logs could not read a file or a folder. Nothing was changed; the call can be made again. */
+/** What is other where a log is removed. */
+const WORDS_OF_REMOVAL: typeof WORDS = {
+  EACCES: ['this process may not change its folder', 'Give its user the right to write there.'],
+  EPERM: ['this process may not change it, or its folder', 'Give its user the right to write there.'],
+  EROFS: ['its file system can only be read', 'Mount it so that it can be written.'],
+  EBUSY: ['another process uses it', 'Remove it again when that has ended.'],
+}
+
+/** What {@link LogError} takes besides the place. */
+interface LogErrorOptions extends ErrorOptions {
+  readonly operation?: 'read' | 'remove'
+}
+
+/**
+ * A file or a folder of logs could not be read, or a log could not be removed. The call can be made again. Reading changes
+ * nothing; what is left of a log that is removed in part is in no list.
+ */
 export class LogError extends TeaselError {
   static override readonly name: string = 'LogError'
   static readonly code = 'log'
@@ -27,9 +43,17 @@ export class LogError extends TeaselError {
   /** The code of the system, such as `EACCES`; `EBADMSG` for a file that was read and is no log. */
   readonly systemCode: string
 
-  constructor(path: string, systemCode: string, options?: ErrorOptions) {
-    const [what, remedy] = WORDS[systemCode] ?? ['the system refused', 'Look the code up in the manual of the system.']
-    super(`"${path}" cannot be read: ${what} (${systemCode}). ${remedy}`, options)
+  readonly operation: 'read' | 'remove'
+
+  constructor(path: string, systemCode: string, { operation = 'read', ...options }: LogErrorOptions = {}) {
+    const own = operation === 'remove' ? WORDS_OF_REMOVAL[systemCode] : undefined
+    const [what, remedy] = own ??
+      WORDS[systemCode] ?? ['the system refused', 'Look the code up in the manual of the system.']
+    super(
+      `"${path}" cannot be ${operation === 'remove' ? 'removed' : 'read'}: ${what} (${systemCode}). ${remedy}`,
+      options,
+    )
+    this.operation = operation
     this.path = path
     this.systemCode = systemCode
   }

@@ -150,7 +150,11 @@ describe('what the system refuses to a reader', () => {
     for (const file of [bad, other]) make(file ?? '')
     const reader = fileReader({ dir })
     const faultOf = (path: string | undefined) => ({
-      error: expect.objectContaining({ name: 'LogError', code: 'log', fields: { path, systemCode } }),
+      error: expect.objectContaining({
+        name: 'LogError',
+        code: 'log',
+        fields: { operation: 'read', path, systemCode },
+      }),
     })
 
     const [all, west, own, counts] = [
@@ -199,7 +203,7 @@ describe('what the system refuses to a reader', () => {
     const page = await fileReader({ dir }).list()
     expect(page.items.map(({ status }) => status)).toEqual(['finished'])
     expect(page.faults).toEqual([
-      { error: expect.objectContaining({ fields: { path: index, systemCode: 'ENOTDIR' } }) },
+      { error: expect.objectContaining({ fields: { operation: 'read', path: index, systemCode: 'ENOTDIR' } }) },
     ])
     expect(await fileReader({ dir }).count()).toEqual({ finished: 1 })
     expect((await fileReader({ dir }).describe({ runId: 'run-1' }))?.run.status).toBe('finished')

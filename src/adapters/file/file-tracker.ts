@@ -15,6 +15,7 @@ import { joinIndexes, retain } from './housekeeping.js'
 import { IndexFile, indexed } from './index-file.js'
 import { Pace } from './pace.js'
 import { type Fs, type Places, placesIn, realFs } from './places.js'
+import { finishRemovals } from './removal.js'
 import { type LogHome, RunLog } from './run-log.js'
 import { checkTrackerOptions, type FileTrackerOptions, type Retention } from './tracker-options.js'
 
@@ -236,6 +237,7 @@ export class DiskTracker implements FileTracker {
     const { places, worker } = this.#home
     try {
       if (joins) await joinIndexes(places, worker.id)
+      if (joins) await finishRemovals(places)
       if (this.#retention !== undefined) await retain(places, this.#retention)
     } catch (error) {
       this.#logger.warn(`The logs in ${places.runs} could not be tidied. They stay as they are.`, error)

@@ -4,8 +4,11 @@ import type { RunSummary } from '../../read/run-summary.js'
 import { isOpen } from '../../read/status.js'
 import { type IndexLine, parseIndexLine } from './index-file.js'
 import { IndexReader } from './index-reader.js'
-import { LogFiles, namesIn, statOf } from './log-files.js'
-import { blobFile, nameOfRun, type PartFile, type Places } from './places.js'
+import { type Log, LogFiles, namesIn, statOf } from './log-files.js'
+import { nameOfRun, type PartFile, type Places } from './places.js'
+import { orFault } from './read-faults.js'
+import { removing, unlessGone } from './reading.js'
+import { removeLogs } from './removal.js'
 import { RunList } from './run-list.js'
 import type { Retention } from './tracker-options.js'
 
@@ -17,9 +20,7 @@ import type { Retention } from './tracker-options.js'
 const NOBODYS_MS = 60_000
 
 /** Removes a file that may be gone. */
-async function remove(path: string): Promise<void> {
-  await disk.rm(path, { force: true })
-}
+const remove = (path: string): Promise<void> => removing(path, () => disk.unlink(path))
 
 /** Joins the indexes of processes that are gone into one, without runs that have no log any more. @param own stays */
 export async function joinIndexes({ index, runs }: Places, own: string): Promise<void> {
@@ -36,9 +37,14 @@ export async function joinIndexes({ index, runs }: Places, own: string): Promise
   try {
     const logs = await new LogFiles({ index, runs, blobs: '', graphs: '' }).all()
     const kept: string[] = []
+    const texts = new Map<string, string>() // One that cannot be read stays.
+    for (const { path } of dead) {
+      const text = await orFault([], () => unlessGone(path, () => disk.readFile(path, 'utf8')))
+      if (text !== undefined) texts.set(path, text)
+    }
     for (const { path, mtimeMs } of dead) {
       const last = new Map<string, IndexLine>()
-      for (const text of (await disk.readFile(path, 'utf8')).split('\n')) {
+      for (const text of texts.get(path)?.split('\n') ?? []) {
         const line = parseIndexLine(text)
         if (line !== undefined) last.set(nameOfRun(line.run.runId, line.run.partitionKey), line)
       }
@@ -47,7 +53,7 @@ export async function joinIndexes({ index, runs }: Places, own: string): Promise
     const joined = join(index, `joined-${own}.jsonl`)
     await disk.writeFile(`${joined}.new`, [...kept, ''].join('\n'))
     await disk.rename(`${joined}.new`, joined)
-    for (const { path } of dead) if (path !== joined) await remove(path)
+    for (const path of texts.keys()) if (path !== joined) await remove(path)
   } finally {
     await remove(lock)
   }
@@ -90,42 +96,14 @@ export async function retain(
   }
   const now = Date.now()
   ended.sort((a, b) => timeOf(a) - timeOf(b))
-  const named = new Set<string>()
+  const surplus: Log[] = []
   for (const one of ended) {
     if (count <= runs && size <= bytes && now - timeOf(one) <= ageMs) continue
-    for (const part of one.parts) {
-      for (const hash of await blobsIn(files.path(part))) named.add(hash)
-      await remove(files.path(part))
-    }
+    surplus.push({ parts: one.parts, marks: [] })
     count -= 1
     size -= one.bytes
   }
-  if (named.size > 0) await removeUnnamed(files, named)
-}
-
-/** Removes the log of one run, whatever its status. @returns whether there was one */
-export async function removeRun(places: Places, runId: string, partitionKey: string | null): Promise<boolean> {
-  const files = new LogFiles(places)
-  const parts = await files.of(runId, partitionKey)
-  const named = new Set<string>()
-  for (const part of parts) {
-    for (const hash of await blobsIn(files.path(part))) named.add(hash)
-    await remove(files.path(part))
-  }
-  if (named.size > 0) await removeUnnamed(files, named)
-  return parts.length > 0
+  if (surplus.length > 0) await removeLogs(files, surplus)
 }
 
 const timeOf = ({ run: { endedAt, updatedAt } }: EndedRun): number => endedAt ?? updatedAt
-
-/** The hashes of the large values that a log names. */
-async function blobsIn(path: string): Promise<readonly string[]> {
-  const text = await disk.readFile(path, 'utf8').catch(() => '')
-  return Array.from(text.matchAll(/"\$":"ref","h":"([\da-f]{64})"/g), ([, hash]) => hash ?? '')
-}
-
-async function removeUnnamed(files: LogFiles, named: Set<string>): Promise<void> {
-  for (const parts of (await files.all()).values())
-    for (const part of parts) for (const hash of await blobsIn(files.path(part))) named.delete(hash)
-  for (const hash of named) await remove(blobFile(files.places.blobs, hash))
-}

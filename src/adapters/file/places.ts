@@ -77,6 +77,9 @@ export function partOf(file: string): PartFile | undefined {
   return { file, run, incarnation: Number(incarnation), part: Number(part) }
 }
 
+/** Behind the name of the first part of a log that is removed. */
+export const MARK = '.removed'
+
 /** The file of the picture of a graph. */
 export const graphFile = (graphs: string, hash: string): string => join(graphs, `${hash}.json`)
 

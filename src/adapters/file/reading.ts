@@ -9,6 +9,19 @@ const isOfSystem = (error: unknown): error is Error & { readonly code: string } 
   isInstance(error, Error) && 'syscall' in error && 'code' in error && typeof error.code === 'string'
 
 /**
+ * Removes a file, or a part of that. One that is gone is removed.
+ * @throws {LogError} where the system refuses it
+ */
+export async function removing(path: string, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    if (!isOfSystem(error)) throw error
+    if (error.code !== 'ENOENT') throw new LogError(path, error.code, { cause: error, operation: 'remove' })
+  }
+}
+
+/**
  * Reads something of a file or a folder. Undefined if it is gone.
  * @throws {LogError} where the system refuses it
  */

@@ -1,7 +1,7 @@
 import { describeValue } from '../../internal/guards.js'
 import { checkOptions } from '../../internal/options.js'
-import { removeRun } from './housekeeping.js'
 import { placesIn } from './places.js'
+import { removeRun } from './removal.js'
 
 /** Options of {@link removeLog}. */
 export interface RemoveLogOptions {
@@ -19,6 +19,8 @@ export interface RemoveLogOptions {
  * its process writes later is lost.
  * @returns whether there was one
  * @throws {TypeError} for invalid options
+ * @throws {LogError} where the system refuses it, with the file. What is left of the log then is in no list; the next call
+ *   removes it.
  *
  * @example
  * ```ts no-run
