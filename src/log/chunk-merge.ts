@@ -6,8 +6,6 @@ import type { ChunksLine } from './lines.js'
 
 /** How long chunks of one application are merged, milliseconds. */
 export const MERGE_MS = 100
-/** How much longer they may merge while nothing else waits: a timer then ends it, not the next chunk. */
-const MORE_MS = 25
 /** Chunks of about so many characters are written at once. */
 const MOST_CHARACTERS = 32_768
 
@@ -23,15 +21,15 @@ interface Merging {
   readonly source: string
   readonly sequenceId: number
   /** The first and the last number, and each one once others lie between. */
-  readonly begin: number
+  begin: number
   end: number
   seq: number[] | undefined
-  readonly first: number
+  first: number
   last: number
-  /** The chunks joined, and the length of each, while all are texts; then the chunks. */
-  text: string
-  readonly cut: number[]
-  items: Payload[] | undefined
+  readonly chunks: Payload[]
+  /** Whether all are texts. */
+  isText: boolean
+  /** About how many characters they are. */
   size: number
 }
 
@@ -53,64 +51,88 @@ export interface Chunk {
 }
 
 export class ChunkMerge {
-  readonly #byApp = new Map<number, Merging>()
-  /** The one that began last, while it waits. */
-  #newest: Merging | undefined
+  /** By application. The one that began first is the first. */
+  readonly #byApp = new Map<string, Merging>()
+  #oldest: Merging | undefined
 
   /** Whether any chunk waits to be written. */
   get isEmpty(): boolean {
-    return this.#byApp.size === 0
+    return this.#oldest === undefined
+  }
+
+  /** Whether no chunk waits but the last one. @param seq its number */
+  isOnly(seq: number): boolean {
+    return this.#byApp.size === 1 && this.#oldest?.begin === seq
+  }
+
+  /** How many chunks wait. */
+  get count(): number {
+    let count = 0
+    for (const { chunks } of this.#byApp.values()) count += chunks.length
+    return count
   }
 
   /**
-   * Adds a text to the chunks of the only application that has any, as most chunks of a model are.
-   * @returns false if it was not added
+   * Adds a text to the chunks of its application, as most chunks of a model are.
+   * @returns false if it was not added; the chunks before it as a line, if they have merged for long enough
    */
-  extend({ appId, time, sequenceId, chunk }: ProducedChunk, seq: number): boolean {
-    const known = this.#newest
-    if (known?.appId !== appId || known.sequenceId !== sequenceId) return false
+  extend({ appId, time, sequenceId, chunk }: ProducedChunk, seq: number): ChunksLine | boolean {
+    const oldest = this.#oldest
+    const known = oldest?.appId === appId ? oldest : this.#byApp.get(appId)
+    if (oldest === undefined || known?.sequenceId !== sequenceId || time < known.last) return false
     if (typeof chunk !== 'string' || chunk.length > SHORT || known.size + chunk.length > MOST_CHARACTERS) return false
-    if (time < known.last || time - known.first >= MERGE_MS + MORE_MS) return false
+    if (!isDue(oldest.first, time)) {
+      push(known, seq, time, chunk)
+      return true
+    }
     if (this.#byApp.size !== 1) return false
+    const line = lineOf(known)
+    restart(known, seq, time)
     push(known, seq, time, chunk)
-    return true
+    return line
   }
 
   /** @returns a line that is to be written now, if the chunks are many */
   add(app: number, appId: string, { seq, time, source, sequenceId, chunk }: Chunk): ChunksLine | undefined {
-    let known = this.#byApp.get(app)
+    let known = this.#byApp.get(appId)
     if (known === undefined) {
       const numbers = { begin: seq, end: seq - 1, seq: undefined, first: time, last: time }
-      known = { app, appId, source, sequenceId, ...numbers, text: '', cut: [], items: undefined, size: 0 }
-      this.#byApp.set(app, known)
-      this.#newest = known
+      known = { app, appId, source, sequenceId, ...numbers, chunks: [], isText: true, size: 0 }
+      this.#byApp.set(appId, known)
+      this.#oldest ??= known
     }
     push(known, seq, time, chunk)
-    return known.size > MOST_CHARACTERS ? this.take(app) : undefined
+    return known.size > MOST_CHARACTERS ? this.take(appId) : undefined
   }
 
   /** The merged chunks of an application, if there are any. */
-  take(app: number): ChunksLine | undefined {
-    const found = this.#byApp.get(app)
+  take(appId: string): ChunksLine | undefined {
+    const found = this.#byApp.get(appId)
     if (found === undefined) return undefined
-    return this.#lineOf(found)
+    this.#byApp.delete(appId)
+    if (this.#oldest === found) [this.#oldest] = this.#byApp.values()
+    return lineOf(found)
   }
 
   /** The chunks that have merged for long enough, oldest first. @param now by the clock of the events; Infinity: all */
   until(now: number): readonly ChunksLine[] {
     const lines: ChunksLine[] = []
-    for (const one of this.#byApp.values()) {
-      if (!isDue(one.first, now)) break
-      lines.push(this.#lineOf(one))
+    while (this.#oldest !== undefined && isDue(this.#oldest.first, now)) {
+      const line = this.take(this.#oldest.appId)
+      if (line !== undefined) lines.push(line)
     }
     return lines
   }
+}
 
-  #lineOf(merging: Merging): ChunksLine {
-    this.#byApp.delete(merging.app)
-    if (this.#newest === merging) this.#newest = undefined
-    return lineOf(merging)
-  }
+function restart(known: Merging, seq: number, time: number): void {
+  known.begin = seq
+  known.end = seq - 1
+  known.seq = undefined
+  known.first = time
+  known.chunks.length = 0
+  known.isText = true
+  known.size = 0
 }
 
 function push(known: Merging, seq: number, time: number, chunk: Payload): void {
@@ -118,23 +140,23 @@ function push(known: Merging, seq: number, time: number, chunk: Payload): void {
   known.seq?.push(seq)
   known.end = seq
   known.last = time
-  if (typeof chunk === 'string' && known.items === undefined) {
-    known.text += chunk
-    known.cut.push(chunk.length)
-  } else {
-    known.items ??= [...piecesOf(known.text, known.cut)]
-    known.items.push(chunk)
+  known.chunks.push(chunk)
+  if (typeof chunk === 'string') known.size += chunk.length
+  else {
+    known.isText = false
+    known.size += JSON.stringify(chunk)?.length ?? 0
   }
-  known.size += typeof chunk === 'string' ? chunk.length : (JSON.stringify(chunk)?.length ?? 0)
 }
 
 const numbersFrom = (begin: number, end: number): number[] =>
   Array.from({ length: end - begin + 1 }, (_, i) => begin + i)
 
 function lineOf(merging: Merging): ChunksLine {
-  const { app, source, sequenceId, begin, end, seq = [begin, end], first, last, text, cut, items } = merging
-  const head = { type: 'chunks', seq, time: [first, last], app, source, sequenceId } as const
-  return items === undefined ? { ...head, n: cut.length, text, cut } : { ...head, n: items.length, items }
+  const { app, source, sequenceId, begin, end, seq = [begin, end], first, last, chunks, isText } = merging
+  const [type, time, n] = ['chunks', [first, last], chunks.length] as const
+  if (!isText) return { type, seq, time, app, source, sequenceId, n, items: [...chunks] }
+  const cut = (chunks as readonly string[]).map(({ length }) => length)
+  return { type, seq, time, app, source, sequenceId, n, text: chunks.join(''), cut }
 }
 
 /** The chunks of a line. Only the times of the first and the last one are exact. */

@@ -42,7 +42,7 @@ export class RunFold {
   readonly #apps = new AppsOfRun()
   #errors = new Map<number, unknown>()
 
-  /** @param keeps whether settled branches and past maps stay: a tree needs them, a summary does not */
+  /** @param keeps whether settled branches, past maps and chunks count: a tree needs them, a summary does not */
   constructor(keeps: boolean) {
     this.#keeps = keeps
   }
@@ -89,6 +89,7 @@ export class RunFold {
 
   #chunks({ app, n, time: [first, last], text, items, seq, sequenceId }: ChunksLine): void {
     this.#tick(seq.at(-1) ?? 0, last)
+    if (!this.#keeps) return
     const step = this.#apps.at(app)?.step
     if (step === undefined || step.sequenceId !== sequenceId) return
     const bytes = text?.length ?? JSON.stringify(items).length

@@ -109,6 +109,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/file/graphs.ts': {
     P1: ['../tracking/graphs › is missing in a run whose disk takes no picture'],
   },
+  'adapters/file/held-logs.ts': {
+    Z1: ['../tracking/held-logs › are found by what they wait for, whatever others are held'],
+  },
   'adapters/file/housekeeping.ts': {
     H1: ['../tracking/file-reader › removes no run that may go on'],
     H2: ['../tracking/file-reader › leaves an index that is joined with others'],
@@ -120,6 +123,12 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/file/index-reader.ts': {
     X1: ['../tracking/file-reader › is read again only if it has changed'],
     X2: ['../tracking/unreadable › has no effect on a list whose index is damaged, or behind'],
+  },
+  'adapters/file/movable-timer.ts': {
+    C1: [
+      '../tracking/movable-timer › fires once, at the earliest moment that was asked for',
+      '../tracking/movable-timer › has no timer left of a moment that is put off',
+    ],
   },
   'adapters/file/pace.ts': {
     A1: [
@@ -142,7 +151,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'adapters/file/run-log.ts': {
     L1: ['../tracking/file-tracker › writes to no file that another one has made'],
-    L2: ['../tracking/file-tracker › loses lines and never a run'],
+    L2: [
+      '../tracking/file-tracker › loses lines and never a run',
+      '../tracking/file-tracker › loses no more chunks of a stream than it tells',
+    ],
     L3: ['../tracking/file-tracker › begins each part with whole states'],
     L4: ['../tracking/file-tracker › writes what waits to be merged before later events, also when the clock jumps'],
   },

@@ -15,7 +15,8 @@ const act = fc.oneof(
   { weight: 6, arbitrary: fc.record({ app: fc.nat(2), chunk: fc.string() as fc.Arbitrary<string | { a: number }> }) },
   { weight: 1, arbitrary: fc.record({ app: fc.nat(2), chunk: fc.constant<string | { a: number }>({ a: 1 }) }) },
   { weight: 2, arbitrary: fc.record({ take: fc.nat(2) }) },
-  { weight: 1, arbitrary: fc.record({ passed: fc.nat(150) }) },
+  { weight: 2, arbitrary: fc.record({ passed: fc.integer({ min: -10, max: 150 }) }) },
+  { weight: 1, arbitrary: fc.constant({ ticks: true }) },
   { weight: 1, arbitrary: fc.record({ others: fc.nat(3) }) },
 )
 
@@ -25,22 +26,28 @@ describe('merged chunks', () => {
       fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
         const merge = new ChunkMerge()
         const [given, lines]: [Map<number, Pick<Chunk, 'seq' | 'chunk'>[]>, ChunksLine[]] = [new Map(), []]
-        let [seq, now] = [0, 1000]
+        let [seq, now, waits] = [0, 1000, 0]
         for (const one of acts) {
-          if ('take' in one) lines.push(...[merge.take(one.take)].flatMap((line) => line ?? []))
+          if ('take' in one) lines.push(...[merge.take(`app-${one.take}`)].flatMap((line) => line ?? []))
           else if ('others' in one) seq += one.others
-          else if ('passed' in one) {
-            now += one.passed
-            lines.push(...merge.until(now))
-          } else {
+          else if ('passed' in one) now += one.passed
+          else if ('ticks' in one) lines.push(...merge.until(now))
+          else {
             const { app, chunk } = one
             const [appId, at] = [`app-${app}`, seq++]
             const event = { appId, time: now, sequenceId: 0, chunk }
             const added = { ...event, seq: at, source: 'act', chunk }
-            const line = merge.extend(event, at) ? undefined : merge.add(app, appId, added)
-            if (line !== undefined) lines.push(line)
+            const extended = merge.extend(event, at)
+            // Who adds a chunk that does not extend the others first writes those that have merged for long enough.
+            if (extended === false) lines.push(...merge.until(now))
+            const line = extended === false ? merge.add(app, appId, added) : extended
+            if (typeof line === 'object') lines.push(line)
+            waits += 1
             given.set(app, [...(given.get(app) ?? []), { seq: at, chunk }])
           }
+          expect(merge.count).toBe(waits - lines.reduce((sum, { n }) => sum + n, 0))
+          expect(merge.isEmpty).toBe(merge.count === 0)
+          if (merge.isOnly(seq - 1)) expect(merge.count).toBe(1)
         }
         lines.push(...merge.until(Infinity))
         expect(merge.isEmpty).toBe(true)
@@ -54,15 +61,30 @@ describe('merged chunks', () => {
     )
   })
 
-  it('merge for a tenth of a second, a little longer while no timer fires, and no longer', () => {
+  it('merge for a tenth of a second, and the next one ends them', () => {
     const merge = new ChunkMerge()
     const chunk = { appId: 'a', source: 'act', sequenceId: 0, chunk: 'x' }
     merge.add(0, 'a', { ...chunk, seq: 0, time: 1000 })
-    expect(merge.extend({ ...chunk, time: 1110 }, 1)).toBe(true)
-    expect(merge.extend({ ...chunk, time: 1125 }, 2)).toBe(false)
-    expect(merge.extend({ ...chunk, time: 1100 }, 2)).toBe(false) // the clock was set back
-    expect(merge.extend({ ...chunk, time: 1110, chunk: 'x'.repeat(10_000) }, 2)).toBe(false)
-    expect(merge.until(1100).map(({ n }) => n)).toEqual([2])
+    expect(merge.extend({ ...chunk, time: 1099 }, 1)).toBe(true)
+    expect(merge.extend({ ...chunk, time: 1090 }, 2)).toBe(false) // the clock was set back
+    expect(merge.extend({ ...chunk, time: 1099, chunk: 'x'.repeat(10_000) }, 2)).toBe(false)
+    expect(merge.extend({ ...chunk, time: 1099, sequenceId: 1 }, 2)).toBe(false)
+    expect(merge.extend({ ...chunk, time: 1100 }, 3)).toMatchObject({ seq: [0, 1], time: [1000, 1099], text: 'xx' })
+    expect([merge.isOnly(3), merge.isOnly(4)]).toEqual([true, false])
+    expect(merge.until(1199)).toEqual([])
+    expect(merge.until(1200)).toMatchObject([{ seq: [3, 3], time: [1100, 1100], text: 'x' }])
+  })
+
+  it('wait for none that have merged for long enough', () => {
+    const merge = new ChunkMerge()
+    const chunk = { source: 'act', sequenceId: 0, chunk: 'x' }
+    merge.add(0, 'a', { ...chunk, seq: 0, time: 1000 })
+    merge.add(1, 'b', { ...chunk, seq: 1, time: 1050 })
+    expect(merge.extend({ ...chunk, appId: 'b', time: 1099 }, 2)).toBe(true)
+    expect(merge.extend({ ...chunk, appId: 'b', time: 1100 }, 3)).toBe(false)
+    expect(merge.take('a')).toMatchObject({ app: 0 })
+    expect(merge.extend({ ...chunk, appId: 'b', time: 1100 }, 3)).toBe(true)
+    expect(merge.extend({ ...chunk, appId: 'b', time: 1150 }, 4)).toMatchObject({ app: 1, n: 3 })
   })
 
   it('are read where their text takes many characters of JSON', async () => {

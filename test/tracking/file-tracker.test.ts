@@ -14,7 +14,7 @@ import {
 } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { DiskTracker } from '../../src/adapters/file/file-tracker.js'
 import { Pace } from '../../src/adapters/file/pace.js'
 import { type Fs, realFs } from '../../src/adapters/file/places.js'
@@ -70,6 +70,20 @@ async function eventsOf(dir: string, runId = 'run-1', after?: string) {
   for await (const event of fileReader({ dir }).events({ runId, follow: false, after })) found.push(event)
   return found
 }
+
+const OF_STREAM = { runId: 'run-1', incarnation: 0, appId: 'run-1', path: [] }
+const OF_STEP = { action: 'pour', source: 'pour', sequenceId: 0 }
+/** Events of a stream, by hand. @param time of the event, and of the clock of writes */
+function stream(tracker: Tracker) {
+  let seq = 0
+  const track = (event: object, time: number) =>
+    tracker.track({ ...OF_STREAM, ...event, seq: seq++, time } as unknown as AnyEvent)
+  track({ type: 'run.start', next: 'pour' }, 0)
+  track({ type: 'step.start', ...OF_STEP, attempt: 1 }, 0)
+  return (chunk: unknown, time: number) => track({ type: 'chunk', ...OF_STEP, chunk }, time)
+}
+/** How many chunks each written line has. */
+const chunksIn = (dir: string) => linesOf(dir).flatMap(({ type, n }) => (type === 'chunks' ? [n] : []))
 
 describe('fileTracker', () => {
   it('refuses options that it cannot follow', () => {
@@ -160,7 +174,8 @@ describe('fileTracker', () => {
     const runs = apps.map((app) => app.run())
     const waiting = async () => (await fileReader({ dir }).count({ pending: true })).waiting
     await expect.poll(waiting, { timeout: 20_000, interval: 200 }).toBe(230)
-    expect((await fileReader({ dir }).pending({ limit: 1000 })).items).toHaveLength(230)
+    const pending = async () => (await fileReader({ dir }).pending({ limit: 1000 })).items.length
+    await expect.poll(pending, { timeout: 20_000, interval: 200 }).toBe(230) // a log may be written later than the index
     expect(openBelow(dir).length).toBeLessThanOrEqual(202)
     for (const app of apps) await app.send(more('x'))
     await Promise.all(runs)
@@ -205,6 +220,34 @@ describe('fileTracker', () => {
     }).run()
     const events = await eventsOf(dir)
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i))
+  })
+
+  it('writes chunks with the first one after a tenth of a second, and waits for no timer', async () => {
+    const dir = folder()
+    let now = 0
+    await using tracker = new DiskTracker({ dir }, { pace: new Pace(() => now, 0) })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    try {
+      const chunk = stream(tracker)
+      for (; now <= 350; now += 10) chunk('x', now)
+      expect(chunksIn(dir)).toEqual([10, 10, 10])
+      expect(vi.getTimerCount()).toBe(2) // one that writes, one that looks
+      vi.advanceTimersByTime(125)
+      expect(chunksIn(dir)).toEqual([10, 10, 10, 6])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('has no timer once no run goes on', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    try {
+      await using tracker = fileTracker({ dir: folder() })
+      await count(tracker).run()
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('has both times that a branch was queued, where its worker was lost meanwhile', async () => {
@@ -440,6 +483,34 @@ describe('a fault of the disk', () => {
       expect(known.at(-1)).toBe(29)
       expect(await reader.state({ runId: 'run-1' })).toEqual({ n: 30 })
     })
+
+  it('loses no more chunks of a stream than it tells', async () => {
+    const dir = folder()
+    let [works, wall, now] = [true, 0, 0]
+    const real = Date.now
+    Date.now = () => wall
+    try {
+      await using tracker = new DiskTracker(
+        { dir, logger: warnings() },
+        { fs: failing('ENOSPC', () => works), pace: new Pace(() => now, 0) },
+      )
+      const chunk = stream(tracker)
+      let given = 0
+      for (; now <= 400; now += 10, given++) {
+        works = now <= 150
+        chunk('x', now)
+      }
+      ;[works, wall, now] = [true, 5000, 5000]
+      chunk('x', now)
+      tracker.flush()
+      const [head, ...rest] = linesOf(dir, 'run-1.0.1.jsonl')
+      expect(chunksIn(dir)).toEqual([10])
+      expect(rest).toMatchObject([{ type: 'app' }, { type: 'chunks', n: 1 }])
+      expect(head).toMatchObject({ lost: given - 10 })
+    } finally {
+      Date.now = real
+    }
+  })
 
   it('never fails a run whose folder cannot be made', async () => {
     const dir = folder()

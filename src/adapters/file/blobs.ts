@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { LogLine } from '../../log/lines.js'
 import type { Payload } from '../../read/payload.js'
+import type { Pace } from './pace.js'
 import { blobFile, type Fs, writeWhole } from './places.js'
 
 // Owns: large values as files of their own.
@@ -15,11 +16,13 @@ const MOST_KNOWN = 1000
 export class Blobs {
   readonly #fs: Fs
   readonly #folder: string
+  readonly #pace: Pace
   readonly #known = new Set<string>()
 
-  constructor(fs: Fs, folder: string) {
+  constructor(fs: Fs, folder: string, pace: Pace) {
     this.#fs = fs
     this.#folder = folder
+    this.#pace = pace
   }
 
   /** The value, or where it stands if it is large. @throws the error of the file system */
@@ -27,18 +30,22 @@ export class Blobs {
     if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) return value
     if (typeof value === 'string' && value.length < LARGE / 6) return value
     const json = JSON.stringify(value)
-    return isLarge(json) ? this.#write(json) : value
+    return isLarge(json) ? this.#take(json) : value
   }
 
   /** Writes a large value. @returns where it stands, as JSON @throws the error of the file system */
   put(json: string): string {
-    return JSON.stringify(this.#write(json))
+    return JSON.stringify(this.#take(json))
   }
 
   /** A line whose large values are outside of it. @throws the error of the file system */
   shortened<T extends LogLine>(line: T): T {
     const entries = Object.entries(line).map(([name, value]) => [name, this.outside(value as Payload)] as const)
     return Object.fromEntries(entries) as T
+  }
+
+  #take(json: string): Payload {
+    return this.#pace.take(() => this.#write(json))
   }
 
   #write(json: string): Payload {

@@ -11,6 +11,7 @@ import { BURR_WRITER, burrLines } from './burr-lines.js'
 import { type BurrLog, recordOf } from './burr-log.js'
 import { nodeOf, nodesIn } from './burr-tree.js'
 import { IndexFile } from './index-file.js'
+import { Pace } from './pace.js'
 import { nameOfPart, nameOfRun, placesIn, realFs, writeWhole } from './places.js'
 
 // Owns: logs of Teasel, made of what Burr has tracked.
@@ -100,7 +101,7 @@ async function imported(app: BurrApp, { apps, folder, index, options }: Importin
     const lines = burrLines(root, { runId, partitionKey }, (id) => logs.get(id) ?? { steps: [], updatedAt: 0 })
     const places = placesIn(to, project)
     const file = join(places.runs, nameOfPart(nameOfRun(runId, partitionKey), 0, 0))
-    const blobs = new Blobs(dryRun ? { ...realFs, existsSync: () => true } : realFs, places.blobs)
+    const blobs = new Blobs(dryRun ? { ...realFs, existsSync: () => true } : realFs, places.blobs, new Pace())
     const text = lines.map((line) => `${writtenLine(line, blobs)}\n`).join('')
     const before = await textOf(file)
     if (before === text) return { ...facts, outcome: 'same' } // H2

@@ -12,6 +12,7 @@ export class Descriptors {
   readonly #folder: string
   /** The least recently used one is the first. */
   readonly #open = new Map<string, number>()
+  #newest: string | undefined
 
   constructor(fs: Fs, folder: string) {
     this.#fs = fs
@@ -20,6 +21,7 @@ export class Descriptors {
 
   add(file: string, fd: number): void {
     this.#open.set(file, fd)
+    this.#newest = file
     if (this.#open.size <= MOST_OPEN) return
     const [oldest] = this.#open.keys()
     if (oldest !== undefined) this.close(oldest)
@@ -28,9 +30,11 @@ export class Descriptors {
   /** The descriptor of a file that was added. @throws the error of the file system, if it must be opened again */
   of(file: string): number {
     const known = this.#open.get(file)
+    if (known !== undefined && file === this.#newest) return known
     if (known !== undefined) {
       this.#open.delete(file)
       this.#open.set(file, known)
+      this.#newest = file
       return known
     }
     // Neither made nor emptied: a file that was removed is not made again.

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { performance } from 'node:perf_hooks'
 import type { AnyEvent } from '../../lifecycle/events.js'
 import { consoleLogger, type Logger, safeLogger } from '../../lifecycle/logger.js'
 import { MERGE_MS } from '../../log/chunk-merge.js'
@@ -11,12 +10,15 @@ import type { TrackedRun, Tracker } from '../../tracking/tracker.js'
 import { Blobs } from './blobs.js'
 import { Descriptors } from './descriptors.js'
 import { Graphs } from './graphs.js'
+import { HeldLogs } from './held-logs.js'
 import { joinIndexes, retain } from './housekeeping.js'
 import { IndexFile, indexed } from './index-file.js'
+import type { LogHome } from './log-home.js'
+import { MovableTimer } from './movable-timer.js'
 import { Pace } from './pace.js'
 import { type Fs, type Places, placesIn, realFs } from './places.js'
 import { finishRemovals } from './removal.js'
-import { type LogHome, RunLog } from './run-log.js'
+import { RunLog } from './run-log.js'
 import { checkTrackerOptions, type FileTrackerOptions, type Retention } from './tracker-options.js'
 
 // Owns: the logs of all runs that one tracker records.
@@ -33,12 +35,15 @@ export interface FileTracker extends Tracker, AsyncDisposable {
 }
 
 const PART_BYTES = 67_108_864
+/** How long lines wait for others, to be written with them, milliseconds. */
 const FLUSH_MS = 25
+/** How much later than a chunk a timer does what is due, milliseconds: it spares the timer. */
+const LATER_MS = 25
+/** How long chunks wait for the next one, which writes them. */
+const CHUNKS_MS = MERGE_MS + LATER_MS
 const LOOK_MS = 1000
 const BEAT_MS = 5000
 const TIDY_MS = 60_000
-/** Number of runs whose file may go on after their end. */
-const MOST_ENDED = 256
 
 /**
  * A tracker that writes a log of each run to a folder, to be read by {@link fileReader}, also while the run goes on, and
@@ -80,16 +85,13 @@ export class DiskTracker implements FileTracker {
   readonly #retention: Retention | undefined
   readonly #index: IndexFile
   readonly #logger: Logger
-  /** The logs by the run of their events. */
-  readonly #byRun = new Map<string, RunLog>()
-  /** The logs by application and incarnation; the least recently begun one is the first. */
-  readonly #logs = new Map<string, RunLog>()
-  readonly #told = new Map<RunLog, string>()
-  #flushing: ReturnType<typeof setTimeout> | undefined
-  #flushMs = 0
-  /** When it fires, by the monotonic clock, milliseconds. */
-  #flushAt = 0
-  #looking: ReturnType<typeof setInterval> | undefined
+  readonly #logs = new HeldLogs()
+  /** What the index was told of a log. */
+  readonly #told = new WeakMap<RunLog, string>()
+  readonly #flushing: MovableTimer
+  readonly #looking: MovableTimer
+  /** When it last looked, by the monotonic clock, milliseconds. */
+  #lookedAt = 0
   #beatAt = 0
   #isLosing = false
   #isDisposed = false
@@ -108,6 +110,8 @@ export class DiskTracker implements FileTracker {
     const places = placesIn(dir, project)
     this.#logger = safeLogger(logger)
     this.#home = this.#homeOf({ fs, partBytes, pace }, places, redact)
+    this.#flushing = new MovableTimer(() => this.#flushSome(), pace.now)
+    this.#looking = new MovableTimer(() => this.#look(), pace.now)
     this.#index = new IndexFile(fs, places.index, this.#home.worker.id, (text, data) => this.#warn(text, data))
   }
 
@@ -116,7 +120,7 @@ export class DiskTracker implements FileTracker {
     let hasThrown = false
     return {
       ...{ fs, places, partBytes, redact, worker, pace },
-      blobs: new Blobs(fs, places.blobs),
+      blobs: new Blobs(fs, places.blobs, pace),
       graphs: new Graphs(fs, places.graphs, this.#logger),
       descriptors: new Descriptors(fs, places.runs),
       fault: (error) => {
@@ -141,85 +145,80 @@ export class DiskTracker implements FileTracker {
     if (this.#isDisposed) return
     if (endsWithProcess.size === 0) process.on('exit', closeAll)
     endsWithProcess.add(this)
-    const key = JSON.stringify([run.partitionKey, run.appId, run.incarnation, run.epoch])
-    const known = this.#logs.get(key)
-    this.#logs.delete(key)
-    known?.again()
-    const log = known ?? new RunLog(this.#home, run)
-    this.#logs.set(key, log)
-    this.#byRun.set(run.eventsOf, log)
-    this.#forget()
-    this.#schedule()
+    this.#logs.begin(run, () => new RunLog(this.#home, run))
+    this.#schedule(FLUSH_MS)
     this.#tidyIfDue()
   }
 
   track(event: AnyEvent): void {
     if (this.#isDisposed) return
-    const log = this.#byRun.get(event.runId) ?? this.#unannounced(event)
-    log.track(event)
-    if (event.type === 'run.end') this.#tell([log])
-    else if (log.isDirty) this.#schedule(log.hasLines ? FLUSH_MS : MERGE_MS)
+    const log = this.#logs.of(event.runId) ?? this.#unannounced(event)
+    if (!log.track(event)) return
+    this.#logs.look(log)
+    if (event.type === 'run.end') {
+      this.#tell([log])
+      this.#rest()
+    } else if (log.isDirty) this.#schedule(log.hasLines ? FLUSH_MS : CHUNKS_MS, log)
   }
 
   /** The log of a run that began elsewhere. */
   #unannounced({ runId, incarnation }: AnyEvent): RunLog {
     const run = { eventsOf: runId, appId: runId, partitionKey: null, incarnation, epoch: 0, labels: {}, sequenceId: -1 }
     this.begin(run)
-    return this.#byRun.get(runId) ?? new RunLog(this.#home, run)
+    return this.#logs.of(runId) ?? new RunLog(this.#home, run)
   }
 
-  /** Forgets the runs that ended long ago. */
-  #forget(): void {
-    if (this.#logs.size <= MOST_ENDED) return
-    let surplus = this.#logs.size - MOST_ENDED
-    for (const [key, log] of this.#logs) {
-      if (surplus <= 0) break
-      if (log.fold.endedAt === undefined) continue
-      surplus -= 1
-      log.close()
-      this.#logs.delete(key)
-      this.#told.delete(log)
-      for (const [runId, one] of this.#byRun) if (one === log) this.#byRun.delete(runId)
-    }
+  /** Has what waits written within so many milliseconds. @param log the one for which */
+  #schedule(ms: number, log?: RunLog): void {
+    if (!this.#looking.isSet) this.#lookLater()
+    if (log?.isFresh !== true || this.#logs.dirty.size > 1) return this.#flushing.within(ms)
+    this.#flushing.putOff(ms)
+    if (this.#home.pace.now() - this.#lookedAt >= LOOK_MS) this.#look()
   }
 
-  #schedule(ms = FLUSH_MS): void {
-    if (this.#flushing !== undefined && ms < this.#flushMs && performance.now() + ms < this.#flushAt) {
-      clearTimeout(this.#flushing)
-      this.#flushing = undefined
-    }
-    if (this.#flushing === undefined) {
-      this.#flushMs = ms
-      this.#flushAt = performance.now() + ms
-      this.#flushing = setTimeout(() => this.#flushSome(), ms).unref()
-    }
-    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref()
+  #lookLater(): void {
+    this.#lookedAt = this.#home.pace.now()
+    this.#looking.putOff(LOOK_MS + CHUNKS_MS)
   }
 
   #flushSome(): void {
-    this.#flushing = undefined
     const now = Date.now()
     const { pace } = this.#home
     const { mayWrite } = pace
-    const dirty = [...this.#logs.values()].filter(({ isDirty }) => isDirty)
-    const waiting = pace.take(() => dirty.filter((log) => log.tick(now, mayWrite)))
-    if (waiting.length > 0) this.#schedule(waiting.some(({ hasLines }) => hasLines) ? FLUSH_MS : MERGE_MS / 2)
+    const { dirty } = this.#logs
+    pace.take(() => {
+      for (const log of dirty) {
+        log.tick(now, mayWrite)
+        this.#logs.look(log)
+      }
+    })
+    if (dirty.size === 0) return
+    const hasLines = [...dirty].some((log) => log.hasLines)
+    this.#flushing.within(hasLines ? FLUSH_MS : CHUNKS_MS / 2)
   }
 
   /** Once a second: the index, the heartbeat, files that were removed. */
   #look(): void {
     const now = Date.now()
-    const open = [...this.#logs.values()].filter(({ fold: { endedAt } }) => endedAt === undefined)
-    const changed = [...this.#logs.values()].filter(({ isChanged }) => isChanged)
-    for (const log of open) log.look()
+    const { open, changed } = this.#logs
+    for (const log of open) {
+      log.look()
+      this.#logs.look(log)
+    }
     this.#tell(changed)
-    if (open.length > 0 && now - this.#beatAt >= BEAT_MS) {
+    if (open.size > 0 && now - this.#beatAt >= BEAT_MS) {
       this.#beatAt = now
       this.#index.beat(now)
     }
-    if (open.length > 0 || changed.length > 0) return
-    clearInterval(this.#looking)
-    this.#looking = undefined
+    this.#lookLater()
+    this.#rest()
+  }
+
+  /** Stops what is done regularly once no run goes on. */
+  #rest(): void {
+    const { open, changed, dirty } = this.#logs
+    if (dirty.size === 0) this.#flushing.stop()
+    if (open.size === 0 && changed.size === 0) this.#looking.stop()
   }
 
   /** Tidies the project, at most once a minute. */
@@ -245,9 +244,9 @@ export class DiskTracker implements FileTracker {
   }
 
   /** Writes to the index what has changed of runs. */
-  #tell(logs: readonly RunLog[]): void {
-    const lines = logs.flatMap((log) => {
-      log.isChanged = false
+  #tell(logs: Iterable<RunLog>): void {
+    const lines = [...logs].flatMap((log) => {
+      this.#logs.changed.delete(log)
       const run = foldedSummary(log.fold, { alive: true, seenAt: undefined })
       if (run === undefined) return []
       const { status, pending, retrying, leaked, epoch, nextAt } = run
@@ -260,8 +259,11 @@ export class DiskTracker implements FileTracker {
   }
 
   flush(): void {
-    for (const log of this.#logs.values()) log.flush()
-    this.#tell([...this.#logs.values()].filter(({ isChanged }) => isChanged))
+    for (const log of this.#logs.all()) {
+      log.flush()
+      this.#logs.look(log)
+    }
+    this.#tell(this.#logs.changed)
   }
 
   /** Writes all and closes: the process may end. */
@@ -271,11 +273,11 @@ export class DiskTracker implements FileTracker {
     if (this.#isDisposed) return
     this.flush()
     this.#isDisposed = true
-    clearTimeout(this.#flushing)
-    clearInterval(this.#looking)
+    this.#flushing.stop()
+    this.#looking.stop()
     this.#home.descriptors.closeAll()
     this.#index.close()
-    for (const known of [this.#logs, this.#byRun, this.#told]) known.clear()
+    this.#logs.clear()
   }
 
   async dispose(): Promise<void> {

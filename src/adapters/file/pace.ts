@@ -17,14 +17,15 @@ const SLOW_RATE = 4096
 export class Pace {
   /** Bytes that wait to be written. */
   waiting = 0
-  readonly #now: () => number
+  /** The monotonic clock, milliseconds. */
+  readonly now: () => number
   readonly #leastMs: number
   #notBefore = 0
   /** How many writes, one after the other, the disk was slow. */
   #slow = 0
 
   constructor(now: () => number = () => performance.now(), leastMs = LEAST_MS) {
-    this.#now = now
+    this.now = now
     this.#leastMs = leastMs
   }
 
@@ -33,7 +34,7 @@ export class Pace {
   }
 
   get mayWrite(): boolean {
-    return this.#now() >= this.#notBefore
+    return this.now() >= this.#notBefore
   }
 
   /** Whether the disk is too slow to wait for. One slow write may be the fault of something else. */
@@ -43,11 +44,11 @@ export class Pace {
 
   /** Runs a write, and takes its time. @param bytes what it writes */
   take<T>(write: () => T, bytes = 0): T {
-    const from = this.#now()
+    const from = this.now()
     try {
       return write()
     } finally {
-      const to = this.#now()
+      const to = this.now()
       if (bytes > 0) this.#slow = to - from > SLOW_MS && bytes < (to - from) * SLOW_RATE ? this.#slow + 1 : 0
       const rest = Math.max((to - from) * REST, bytes > 0 ? this.#leastMs : 0)
       this.#notBefore = Math.max(this.#notBefore, to + rest)

@@ -3,17 +3,14 @@ import type { AnyEvent } from '../../lifecycle/events.js'
 import { ChunkMerge, isDue, MERGE_MS } from '../../log/chunk-merge.js'
 import { RunFold } from '../../log/fold.js'
 import { LineEncoder } from '../../log/line-encoder.js'
-import { type EventLine, type HeadLine, isChunks, LOG_VERSION, type LogLine } from '../../log/lines.js'
-import type { Redact } from '../../log/redact.js'
+import { type EventLine, isChunks, type LogLine } from '../../log/lines.js'
 import type { StatePart } from '../../log/state-lines.js'
-import type { WorkerInfo } from '../../read/run-summary.js'
 import type { TrackedRun } from '../../tracking/tracker.js'
-import { type Blobs, isLarge } from './blobs.js'
-import type { Descriptors } from './descriptors.js'
-import type { Graphs } from './graphs.js'
+import { isLarge } from './blobs.js'
 import { LineBuffer } from './line-buffer.js'
-import type { Pace } from './pace.js'
-import { type Fs, nameOfPart, nameOfRun, openIn, type Places, writeAll } from './places.js'
+import type { LogHome } from './log-home.js'
+import { headOf } from './part-head.js'
+import { nameOfPart, nameOfRun, openIn, writeAll } from './places.js'
 
 // Owns: the log of one run in one process.
 // L1  It writes only to files that it has made.
@@ -21,29 +18,12 @@ import { type Fs, nameOfPart, nameOfRun, openIn, type Places, writeAll } from '.
 // L3  A part begins with whole states, so what follows a loss can be read.
 // L4  What waits to be merged stands before events that are a tenth of a second later, whatever the clock.
 
-/** What the logs of one tracker share. */
-export interface LogHome {
-  readonly fs: Fs
-  readonly places: Places
-  readonly pace: Pace
-  readonly blobs: Blobs
-  readonly graphs: Graphs
-  readonly descriptors: Descriptors
-  readonly worker: WorkerInfo
-  readonly partBytes: number
-  readonly redact: Redact | undefined
-  /** Gets the errors of `redact`. */
-  readonly fault: (error: unknown) => void
-  /** Called when lines are lost. */
-  readonly lost: (error: unknown) => void
-  /** Called when a part could be made after a loss. */
-  readonly found: () => void
-}
-
 /** Lines of so many bytes are written at once. */
 const BATCH = 65_536
 /** How much less chunks merge, so that one turn of the timer writes them, milliseconds. */
 const EARLY_MS = 5
+/** How long after a write the next chunks wait for others, to be written with them, milliseconds. */
+const GATHER_MS = 25
 /** How long a file that could not be written is left alone, milliseconds. */
 const RETRY_MS = 1000
 /** Incarnations that other writers may have taken. */
@@ -59,9 +39,7 @@ type ChunkEvent = Extract<AnyEvent, { type: 'chunk' }>
 export class RunLog {
   readonly fold = new RunFold(false)
   readonly run: TrackedRun
-  /** Whether anything waits to be written. */
-  isDirty = false
-  /** Whether anything happened since the index was told. */
+  /** Whether anything waits that the index is to be told. */
   isChanged = true
   readonly #home: LogHome
   #encoder: LineEncoder
@@ -77,6 +55,8 @@ export class RunLog {
   #retryAt = 0
   #base = 0
   #last = -1
+  /** When it was last written to, by the monotonic clock. */
+  #wroteAt = 0
   /** The clock of the events, against that of the system, milliseconds. */
   #ahead = 0
 
@@ -93,9 +73,19 @@ export class RunLog {
     return new LineEncoder({ redact, fault, outside: (json) => this.#try(() => blobs.put(json)) })
   }
 
+  /** Whether anything waits to be written. */
+  get isDirty(): boolean {
+    return this.hasLines || !this.#merge.isEmpty || this.#queued.size > 0
+  }
+
   /** Whether lines wait to be written, not only chunks to be merged. */
   get hasLines(): boolean {
     return !this.#lines.isEmpty
+  }
+
+  /** Whether nothing waits but the last event, a chunk. */
+  get isFresh(): boolean {
+    return !this.hasLines && this.#queued.size === 0 && this.#merge.isOnly(this.#last)
   }
 
   /** How many events were lost until now. */
@@ -108,15 +98,39 @@ export class RunLog {
     this.#base = this.#last + 1
   }
 
-  track(event: AnyEvent): void {
-    if (event.type === 'dropped' || (event.type === 'chunk' && this.#merges(event))) return
+  /** @returns false if it merged with what waits: nothing else has changed */
+  track(event: AnyEvent): boolean {
+    if (event.type === 'dropped') return false
+    if (event.type === 'chunk') {
+      const line = this.#extend(event)
+      if (line !== undefined) return line
+    } else this.isChanged = true
     const seq = this.#base + event.seq
     this.#last = Math.max(this.#last, seq)
-    this.isChanged = true
     if (this.#file !== undefined && this.#size > this.#home.partBytes) this.#roll()
-    if (this.#file === undefined && !this.#reopen()) return void this.#lose(1)
+    if (this.#file === undefined && !this.#reopen()) this.#lose(1)
+    else this.#record(event, seq)
+    return true
+  }
+
+  /** @returns undefined if there is more to do than to add a chunk to those before it; else whether it ended a line */
+  #extend(event: ChunkEvent): boolean | undefined {
+    const { redact, partBytes } = this.#home
+    if (this.#file === undefined || this.#size > partBytes || redact !== undefined || this.#queued.size > 0)
+      return undefined
+    const seq = this.#base + event.seq
+    const line = this.#merge.extend(event, seq)
+    if (line === false) return undefined
+    this.#last = Math.max(this.#last, seq)
     this.#events += 1
-    this.isDirty = true
+    if (line === true) return false
+    this.#put(line)
+    this.#writeSoon(event.type)
+    return true
+  }
+
+  #record(event: AnyEvent, seq: number): void {
+    this.#events += 1
     this.#ahead = event.time - Date.now()
     this.#overdue(event.time)
     if (event.type === 'branch.queued') return this.#queue(event, seq)
@@ -124,26 +138,26 @@ export class RunLog {
     if (line !== undefined) this.#put(line)
     if (event.type === 'chunk') this.#chunk(app, event, seq)
     else {
-      this.#before(app)
+      this.#before(event.appId)
       this.#event(event, seq)
     }
+    this.#writeSoon(event.type)
+  }
+
+  /** Writes what is not to wait for the timer. */
+  #writeSoon(type: AnyEvent['type']): void {
     if (this.#file === undefined) return
     const { pace } = this.#home
-    if (event.type === 'run.end') this.flush()
-    else if ((URGENT.has(event.type) || this.#lines.size > BATCH) && pace.mayWrite) this.#write()
+    if (type === 'run.end') this.flush()
+    else if (this.#isUrgent(type) && pace.mayWrite) this.#write()
     else if (pace.isFull && pace.isSlow) this.#fail(new TypeError('The disk is too slow for the log.'))
     else if (pace.isFull) this.#write()
   }
 
-  /** Adds a chunk to those before it, if nothing else is to be done. */
-  #merges(event: ChunkEvent): boolean {
-    if (this.#file === undefined || this.#home.redact !== undefined || this.#queued.size > 0) return false
-    const seq = this.#base + event.seq
-    if (!this.#merge.extend(event, seq)) return false
-    this.#last = Math.max(this.#last, seq)
-    this.#events += 1
-    this.isChanged = true
-    return true
+  /** Whether lines are not to wait. A chunk writes those of the chunks before it, and spares the timer. */
+  #isUrgent(type: AnyEvent['type']): boolean {
+    if (URGENT.has(type) || this.#lines.size > BATCH) return true
+    return type === 'chunk' && this.hasLines && this.#home.pace.now() - this.#wroteAt >= GATHER_MS
   }
 
   #chunk(app: number, event: ChunkEvent, seq: number): void {
@@ -156,8 +170,8 @@ export class RunLog {
   }
 
   /** Writes what has to stand before the next line of an application. */
-  #before(app: number): void {
-    const chunks = this.#merge.take(app)
+  #before(appId: string): void {
+    const chunks = this.#merge.take(appId)
     if (chunks !== undefined) this.#put(chunks)
   }
 
@@ -194,7 +208,6 @@ export class RunLog {
     const bytes = this.#lines.add(text, members)
     this.#size += bytes
     this.#home.pace.waiting += bytes
-    this.isDirty = true
   }
 
   /** JSON of a line, its large values outside of it; undefined after a fault of the disk. */
@@ -215,20 +228,18 @@ export class RunLog {
 
   #try<T>(write: () => T): T | undefined {
     try {
-      return this.#home.pace.take(write)
+      return write()
     } catch (error) {
       this.#fail(error)
       return undefined
     }
   }
 
-  /** Writes what is old enough. @param now epoch milliseconds @param mayWrite by the pace of all @returns whether more waits */
-  tick(now: number, mayWrite: boolean): boolean {
-    if (this.#file === undefined) return false
+  /** Writes what is old enough. @param now epoch milliseconds @param mayWrite by the pace of all */
+  tick(now: number, mayWrite: boolean): void {
+    if (this.#file === undefined) return
     this.#overdue(now + this.#ahead + EARLY_MS)
     if (mayWrite) this.#write()
-    this.isDirty = this.hasLines || !this.#merge.isEmpty || this.#queued.size > 0
-    return this.isDirty
   }
 
   /** Writes what has waited long enough. @param now by the clock of the events */
@@ -263,7 +274,6 @@ export class RunLog {
     this.#queued.clear()
     this.#write()
     this.#lines.release()
-    this.isDirty = false
   }
 
   #write(): void {
@@ -271,9 +281,10 @@ export class RunLog {
     if (file === undefined || this.#lines.isEmpty) return
     const { fs, pace, descriptors } = this.#home
     const bytes = this.#taken()
+    this.#wroteAt = pace.now()
     try {
       pace.take(() => writeAll(fs, descriptors.of(file), bytes), bytes.length)
-      this.#events = 0
+      this.#events = this.#merge.count + this.#queued.size
     } catch (error) {
       this.#fail(error)
     }
@@ -292,7 +303,6 @@ export class RunLog {
     this.#taken()
     for (const _ of this.#merge.until(Infinity));
     this.#queued.clear()
-    this.isDirty = false
     this.#retryAt = Date.now() + RETRY_MS
     this.#lose(this.#events)
     this.#events = 0
@@ -358,38 +368,14 @@ export class RunLog {
   }
 
   #head(first: TrackedRun | undefined): void {
-    const { appId, partitionKey, epoch, name, title, labels } = this.run
-    const graph = this.#home.graphs.of(this.run.graph)
-    const { root } = this.fold
-    const at = first ?? root ?? this.run
+    const { graphs, worker } = this.#home
     const encoded = first?.state === undefined ? undefined : this.#encoder.first(this.run, first.state)
-    const wrote = this.#lost - this.#told
+    const [incarnation, part, lost] = [this.#incarnation, this.#part, this.#lost - this.#told]
     this.#told = this.#lost
-    const head: HeadLine = {
-      type: 'head',
-      v: LOG_VERSION,
-      ...{ runId: appId, partitionKey, incarnation: this.#incarnation, part: this.#part, time: Date.now(), epoch },
-      ...(name !== undefined && { name }),
-      ...(graph !== undefined && { graph }),
-      ...(title !== undefined && { title: textOf(this.#encoder.payload(title, 'title')) }),
-      ...(Object.keys(labels).length > 0 && { labels: this.#labels() }),
-      worker: this.#home.worker,
-      sequenceId: at.sequenceId,
-      ...(at.position !== undefined && { position: at.position }),
-      ...(at.next !== undefined && { next: at.next }),
-      ...(wrote > 0 && { lost: wrote }),
-    }
-    this.#put(head, encoded)
-    if (encoded !== undefined) this.#put({ type: 'app', app: 0, appId, path: [] })
+    const at = first ?? this.fold.root ?? this.run
+    const graph = graphs.of(this.run.graph)
+    this.#put(headOf(this.run, this.#encoder, { incarnation, part, lost, at, graph, worker }), encoded)
+    if (encoded !== undefined) this.#put({ type: 'app', app: 0, appId: this.run.appId, path: [] })
   }
   #told = 0
-
-  #labels(): { readonly [name: string]: string } {
-    const entries = Object.entries(this.run.labels)
-    return Object.fromEntries(
-      entries.map(([name, text]) => [name, textOf(this.#encoder.payload(text, 'labels', name))]),
-    )
-  }
 }
-
-const textOf = (payload: unknown): string => (typeof payload === 'string' ? payload : '(redacted)')
