@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type AnyEvent, createApplication, defineState, type TrackedRun, type Tracker } from 'teasel'
+import { type AnyEvent, createApplication, defineState, systemClock, type TrackedRun, type Tracker } from 'teasel'
 import { encodeEvent, type WireEvent } from 'teasel/codec'
 import { type FileReader, fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
@@ -48,7 +48,8 @@ describe('the log of a run', () => {
   it('has the lines of its format', async () => {
     const dir = folder()
     await using tracker = fileTracker({ dir })
-    await runLogged(tracker)
+    // By a clock that stands no chunk comes a tenth of a second after another, however slow the machine is.
+    await runLogged(tracker, undefined, { ...systemClock, now: () => 1_795_901_664_466 })
 
     const lines = linesOf(dir)
     const byApp = [...lines].sort((a, b) => numberOf(a) - numberOf(b)).map(plain)

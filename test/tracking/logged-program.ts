@@ -1,4 +1,4 @@
-import { createApplication, defineMessage, defineState, type Tracker, type as typeOf } from 'teasel'
+import { type Clock, createApplication, defineMessage, defineState, type Tracker, type as typeOf } from 'teasel'
 import type { Persister } from 'teasel/persistence'
 import { type Deferred, defer } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -16,7 +16,7 @@ const kit = defineState<Work>()
 const verdict = defineMessage('verdict', typeOf<string>())
 
 /** More options of the application. */
-type More = { readonly persister?: Persister }
+type More = { readonly persister?: Persister; readonly clock?: Clock }
 
 function loggedProgram(tracker: Tracker, more: More) {
   const gates = { write: defer<void>(), slow: defer<void>() }
