@@ -78,9 +78,14 @@ export async function chunks() {
   return {
     // Ten each ten milliseconds.
     pour: (count: number, isTracked: boolean) => run(count, isTracked, 10),
-    /** Many runs, as fast as they come: at a thousand chunks a second code would be compiled after minutes. */
+    /**
+     * Many runs as fast as they come, then many at once, each at its thousand chunks a second: one alone would take minutes
+     * until its code is compiled, and lines that end by their time come with pauses only.
+     */
     async warmUp(runs: number): Promise<void> {
       for (let i = 0; i < runs; i++) for (const isTracked of [true, false]) await run(100, isTracked, 0)
+      for (const isTracked of [true, false, true, false])
+        await Promise.all(Array.from({ length: 100 }, () => run(2_000, isTracked, 10)))
     },
     dispose: () => tracker.dispose(),
   }
