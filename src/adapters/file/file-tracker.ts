@@ -88,8 +88,8 @@ export class DiskTracker implements FileTracker {
   readonly #logs = new HeldLogs()
   /** What the index was told of a log. */
   readonly #told = new WeakMap<RunLog, string>()
-  readonly #flushing: MovableTimer
-  readonly #looking: MovableTimer
+  /** One for all that is done later: each one more makes the timers of the program slower. */
+  readonly #timer: MovableTimer
   /** When it last looked, by the monotonic clock, milliseconds. */
   #lookedAt = 0
   #beatAt = 0
@@ -110,8 +110,7 @@ export class DiskTracker implements FileTracker {
     const places = placesIn(dir, project)
     this.#logger = safeLogger(logger)
     this.#home = this.#homeOf({ fs, partBytes, pace }, places, redact)
-    this.#flushing = new MovableTimer(() => this.#flushSome(), pace.now)
-    this.#looking = new MovableTimer(() => this.#look(), pace.now)
+    this.#timer = new MovableTimer(() => this.#turn(), pace.now)
     this.#index = new IndexFile(fs, places.index, this.#home.worker.id, (text, data) => this.#warn(text, data))
   }
 
@@ -145,8 +144,9 @@ export class DiskTracker implements FileTracker {
     if (this.#isDisposed) return
     if (endsWithProcess.size === 0) process.on('exit', closeAll)
     endsWithProcess.add(this)
+    if (!this.#timer.isSet) this.#lookedAt = this.#home.pace.now()
     this.#logs.begin(run, () => new RunLog(this.#home, run))
-    this.#schedule(FLUSH_MS)
+    this.#timer.within(FLUSH_MS)
     this.#tidyIfDue()
   }
 
@@ -158,7 +158,7 @@ export class DiskTracker implements FileTracker {
     if (event.type === 'run.end') {
       this.#tell([log])
       this.#rest()
-    } else if (log.isDirty) this.#schedule(log.hasLines ? FLUSH_MS : CHUNKS_MS, log)
+    } else this.#schedule(log)
   }
 
   /** The log of a run that began elsewhere. */
@@ -168,37 +168,41 @@ export class DiskTracker implements FileTracker {
     return this.#logs.of(runId) ?? new RunLog(this.#home, run)
   }
 
-  /** Has what waits written within so many milliseconds. @param log the one for which */
-  #schedule(ms: number, log?: RunLog): void {
-    if (!this.#looking.isSet) this.#lookLater()
-    if (log?.isFresh !== true || this.#logs.dirty.size > 1) return this.#flushing.within(ms)
-    this.#flushing.putOff(ms)
-    if (this.#home.pace.now() - this.#lookedAt >= LOOK_MS) this.#look()
+  /** Has done in time what a log waits for. */
+  #schedule(log: RunLog): void {
+    if (!log.isDirty) return this.#timer.within(LOOK_MS)
+    if (!log.isFresh || this.#logs.dirty.size > 1) return this.#timer.within(log.hasLines ? FLUSH_MS : CHUNKS_MS)
+    this.#timer.putOff(CHUNKS_MS)
+    if (this.#lookInMs() <= 0) this.#look()
   }
 
-  #lookLater(): void {
-    this.#lookedAt = this.#home.pace.now()
-    this.#looking.putOff(LOOK_MS + CHUNKS_MS)
+  #turn(): void {
+    const { dirty, open, changed } = this.#logs
+    if (dirty.size > 0) this.#flushSome()
+    if (this.#lookInMs() <= 0) this.#look()
+    if (dirty.size > 0) this.#timer.within([...dirty].some((log) => log.hasLines) ? FLUSH_MS : CHUNKS_MS / 2)
+    else if (open.size > 0 || changed.size > 0) this.#timer.within(this.#lookInMs())
   }
 
   #flushSome(): void {
     const now = Date.now()
     const { pace } = this.#home
     const { mayWrite } = pace
-    const { dirty } = this.#logs
     pace.take(() => {
-      for (const log of dirty) {
+      for (const log of this.#logs.dirty) {
         log.tick(now, mayWrite)
         this.#logs.look(log)
       }
     })
-    if (dirty.size === 0) return
-    const hasLines = [...dirty].some((log) => log.hasLines)
-    this.#flushing.within(hasLines ? FLUSH_MS : CHUNKS_MS / 2)
+  }
+
+  #lookInMs(): number {
+    return this.#lookedAt + LOOK_MS - this.#home.pace.now()
   }
 
   /** Once a second: the index, the heartbeat, files that were removed. */
   #look(): void {
+    this.#lookedAt = this.#home.pace.now()
     const now = Date.now()
     const { open, changed } = this.#logs
     for (const log of open) {
@@ -206,19 +210,15 @@ export class DiskTracker implements FileTracker {
       this.#logs.look(log)
     }
     this.#tell(changed)
-    if (open.size > 0 && now - this.#beatAt >= BEAT_MS) {
-      this.#beatAt = now
-      this.#index.beat(now)
-    }
-    this.#lookLater()
-    this.#rest()
+    if (open.size === 0 || now - this.#beatAt < BEAT_MS) return
+    this.#beatAt = now
+    this.#index.beat(now)
   }
 
-  /** Stops what is done regularly once no run goes on. */
+  /** Nothing is done later while no run goes on. */
   #rest(): void {
     const { open, changed, dirty } = this.#logs
-    if (dirty.size === 0) this.#flushing.stop()
-    if (open.size === 0 && changed.size === 0) this.#looking.stop()
+    if (open.size === 0 && changed.size === 0 && dirty.size === 0) this.#timer.stop()
   }
 
   /** Tidies the project, at most once a minute. */
@@ -273,8 +273,7 @@ export class DiskTracker implements FileTracker {
     if (this.#isDisposed) return
     this.flush()
     this.#isDisposed = true
-    this.#flushing.stop()
-    this.#looking.stop()
+    this.#timer.stop()
     this.#home.descriptors.closeAll()
     this.#index.close()
     this.#logs.clear()
