@@ -46,7 +46,6 @@ export class BranchAnswers {
   #requests: Map<number, PermitRequest> | undefined
   /** Permits that it has, or that are on their way to it. */
   #granted: Set<number> | undefined
-  #permits = 0
   /** Credit that has not gone back. */
   #free = 0
   /** What the worker may be ahead is more than this, so it never waits for credit that is kept here. */
@@ -89,7 +88,7 @@ export class BranchAnswers {
       case 'withdraw':
         return this.#withdraw(frame.id)
       case 'release':
-        return this.#release()
+        return this.#release(frame.id)
       default:
         return frame satisfies never
     }
@@ -166,7 +165,6 @@ export class BranchAnswers {
       this.#requests?.delete(id)
       this.#granted ??= new Set()
       this.#granted.add(id)
-      this.#permits += 1
       this.#to.send({ type: 'permit', id })
     }
     if (semaphore.tryAcquire()) return granted()
@@ -180,13 +178,11 @@ export class BranchAnswers {
     const request = this.#requests?.get(id)
     this.#requests?.delete(id)
     if (request !== undefined) this.#setup.semaphore?.cancel(request)
-    else if (this.#granted?.delete(id) === true) this.#release() // it was on its way
+    else this.#release(id) // it was on its way
   }
 
-  #release(): void {
-    if (this.#permits === 0) return
-    this.#permits -= 1
-    this.#setup.semaphore?.release()
+  #release(id: number): void {
+    if (this.#granted?.delete(id) === true) this.#setup.semaphore?.release()
   }
 
   async cancelBelow(cancel: Omit<CancelBelow, 'type' | 'id'>): Promise<CancelAnswer> {
@@ -225,8 +221,8 @@ export class BranchAnswers {
   end(): void {
     this.#delivery += 1
     for (const request of this.#requests?.values() ?? []) this.#setup.semaphore?.cancel(request)
+    for (const id of this.#granted ?? []) this.#release(id)
     this.#requests = this.#granted = undefined
-    while (this.#permits > 0) this.#release()
     const below = this.#below
     this.#below = undefined
     for (const answer of below?.values() ?? []) answer.resolve('cancelled')

@@ -276,7 +276,7 @@ const UP = oneBy('type', {
   pace: {},
   acquire: { id: count },
   withdraw: { id: count },
-  release: {},
+  release: { id: count },
   below: { id: count, answer: belowAnswer },
   journal: { app: count, notice: journalNotice },
   storeLost: { error: anything },

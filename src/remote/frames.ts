@@ -253,7 +253,7 @@ export type UpFrame =
   | { readonly type: 'pace' }
   | { readonly type: 'acquire'; readonly id: number }
   | { readonly type: 'withdraw'; readonly id: number }
-  | { readonly type: 'release' }
+  | { readonly type: 'release'; readonly id: number }
   | { readonly type: 'below'; readonly id: number; readonly answer: BelowAnswer }
   | { readonly type: 'journal'; readonly app: number; readonly notice: JournalNotice }
   /** A store that a map in the worker opened is lost. */

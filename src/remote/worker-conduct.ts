@@ -46,7 +46,7 @@ export class WorkerConduct {
   #questions = 0
   #permits = 0
   /** Permits that it has not given back, as far as it was told of them. */
-  #held = 0
+  #held: Set<number> | undefined
   /** What it was asked to cancel. */
   #below: Set<number> | undefined
   /** Its own chunks that are ahead, and all of them. */
@@ -70,7 +70,7 @@ export class WorkerConduct {
     this.#seen = 0
     this.#questions = 0
     this.#permits = 0
-    this.#held = 0
+    this.#held = undefined
     this.#below = undefined
     this.#own = 0
     this.#ahead = 0
@@ -95,7 +95,8 @@ export class WorkerConduct {
         this.#ahead = Math.max(0, this.#ahead - frame.n)
         return
       case 'permit':
-        this.#held += 1
+        this.#held ??= new Set()
+        this.#held.add(frame.id)
         return
       case 'cancelBelow':
       case 'postBelow':
@@ -144,9 +145,10 @@ export class WorkerConduct {
         return
       case 'withdraw':
         if (frame.id >= this.#permits) breach(`it withdrew a request for a permit that it never made: ${frame.id}`)
+        this.#held?.delete(frame.id) // it was on its way
         return
       case 'release':
-        if (this.#held-- === 0) breach('it gave back a permit that it never had')
+        if (this.#held?.delete(frame.id) !== true) breach('it gave back a permit that it never had')
         return
       case 'below':
         if (this.#below?.delete(frame.id) !== true) breach(`it answered a cancel that nobody sent: ${frame.id}`)

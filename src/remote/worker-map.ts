@@ -155,6 +155,8 @@ export class WorkerMap implements BranchHost {
 export class WorkerPermits implements Permits {
   readonly #send: Send
   readonly #requests = new Map<PermitRequest, number>()
+  /** The permits that it has. Any of them is given back first: one is as good as another. */
+  readonly #held: number[] = []
   #count = 0
 
   constructor(send: Send) {
@@ -184,13 +186,15 @@ export class WorkerPermits implements Permits {
     for (const [request, asked] of this.#requests) {
       if (asked !== id) continue
       this.#requests.delete(request)
+      this.#held.push(id)
       request.granted()
       return
     }
   }
 
   release(): void {
-    this.#send({ type: 'release' })
+    const id = this.#held.pop()
+    if (id !== undefined) this.#send({ type: 'release', id })
   }
 }
 

@@ -232,7 +232,7 @@ const REFUSED: readonly (readonly [what: string, mangle: Mangle, told: string])[
   ],
   ['a permit of no limit', before('step', { type: 'acquire', id: 0 }), 'a limit that it does not share'],
   ['a permit that it never asked for', before('step', { type: 'withdraw', id: 0 }), 'a permit that it never made: 0'],
-  ['a permit that it never had', before('step', { type: 'release' }), 'a permit that it never had'],
+  ['a permit that it never had', before('step', { type: 'release', id: 0 }), 'a permit that it never had'],
   [
     'an answer without a question',
     before('step', { type: 'below', id: 0, answer: 'cancelled' }),

@@ -483,7 +483,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     E2: ['../executor/chunks › gets none of the chunks that came with the one it saw'],
   },
   'remote/branch-answers.ts': {
-    A1: ['../contract/channel › are free again when the worker that holds them dies'],
+    A1: [
+      '../contract/channel › are free again when the worker that holds them dies',
+      '../executor/permits › is given back once',
+    ],
     A2: ['../contract/channel › takes no answer to a question of its earlier delivery'],
   },
   'remote/chunk-gather.ts': {
