@@ -165,7 +165,8 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
             />
           </div>
           <MapLinks run={run} node={node} path={path} />
-          <div class="view">
+          {/* A text that is longer than its pane is scrolled by keys. A picture has boxes that take the focus. */}
+          <div class="view" tabIndex={view === 'outline' || view === 'data' ? 0 : undefined}>
             {view === 'timeline' ? (
               <Timeline
                 run={run}
