@@ -87,7 +87,6 @@ describe.skipIf(chromium === undefined)('the boxes of branches, in a browser', (
     tracker = fileTracker({ dir, project: 'demo' })
     browser = await launch(chromium ?? '')
     server = await serve(projectsIn(dir))
-    await fetch(`${server.url}/page.js`) // in a checkout it is built when it is first asked for
   })
   afterEach(async () => {
     for (const close of closed.splice(0).reverse()) await close()

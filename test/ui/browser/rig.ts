@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { createUiHandler, nodeListener, type UiHandlerOptions } from 'teasel/ui'
+import { loadAssets } from '../../../src/ui/assets.js'
 import { quiet } from '../../support/quiet-logger.js'
 
 // A browser, and a server of the page for it.
@@ -50,6 +51,7 @@ export async function serve(
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const { port: own } = server.address() as AddressInfo
+  await loadAssets() // in a checkout they are built when they are first asked for, which a page would wait for
   return {
     url: `http://127.0.0.1:${own}/ui`,
     port: own,
