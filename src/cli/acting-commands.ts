@@ -168,10 +168,10 @@ export const ACTING: readonly Command[] = [
   },
   {
     name: 'ui',
-    args: '[RUN]',
+    args: '[RUN | FOLDER]',
     count: [0, 1],
     summary: 'Open the page of the runs',
-    text: 'It listens on this machine alone; --host of another address needs --token. Nothing is asked of the internet.',
+    text: 'FOLDER is that of a file tracker, or of Burr, which is only read. It listens on this machine alone; --host of another address needs --token. Nothing is asked of the internet.',
     options: {
       ...PAGE,
       'read-only': { help: 'Change no run' },
@@ -180,7 +180,7 @@ export const ACTING: readonly Command[] = [
       burr: SOURCE['burr'] ?? { help: '' },
       project: { value: 'NAME', help: 'Only this project' },
     },
-    examples: ['ui', 'ui order-7 --store sqlite:runs.db', 'ui --burr ~/.burr --read-only --port 8000'],
+    examples: ['ui', 'ui order-7 --store sqlite:runs.db', 'ui ~/.burr --port 8000'],
     load: async () => (await import('./commands/ui.js')).ui,
   },
   {

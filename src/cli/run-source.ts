@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { folderKind } from '../adapters/file/folder-kind.js'
 import type { RunActions } from '../client/api.js'
 import { messageOf } from '../internal/guards.js'
 import { quote, suggest } from '../internal/nearest.js'
@@ -48,20 +49,39 @@ export interface RunSource extends AsyncDisposable {
   exported(ref: RunTarget): AsyncIterable<string>
 }
 
-/** The options of a source, as they were given, or as the environment has them. */
-export function placesOf(given: Given, { env, cwd }: Io): Places {
-  const own = NAMES.filter((name) => given.text(name) !== undefined)
+/**
+ * The options of a source, as they were given, or as the environment has them.
+ * @param folder a folder that was given as an argument
+ */
+export function placesOf(given: Given, { env, cwd }: Io, folder?: string): Places {
+  const own: string[] = NAMES.filter((name) => given.text(name) !== undefined)
+  if (folder !== undefined && own.length > 0)
+    throw usageError(
+      `Runs are in one place: the folder ${folder} and --${own[0]} exclude each other.`,
+      'Give one of them.',
+    )
   if (own.length > 1)
     throw usageError(`Runs are in one place: --${own.join(' and --')} exclude each other.`, 'Give one of them.')
   const other = (name: (typeof NAMES)[number]): string | undefined =>
     given.text(name) ?? (own.length === 0 ? filled(env[`TEASEL_${name.toUpperCase()}`]) : undefined)
-  const [store, burr] = [other('store'), other('burr')]
+  const dir = resolve(cwd, home(folder ?? given.text('dir') ?? filled(env['TEASEL_DIR']) ?? DEFAULT_DIR))
+  if (folder !== undefined) return { dir, url: undefined, store: undefined, burr: burrIn(dir) }
+  const [store, url, burr] = [other('store'), other('url'), other('burr')]
+  const isDir = store === undefined && url === undefined && burr === undefined
   return {
-    dir: resolve(cwd, home(given.text('dir') ?? filled(env['TEASEL_DIR']) ?? DEFAULT_DIR)),
-    url: other('url'),
+    dir,
+    url,
     store,
-    burr: burr === undefined ? undefined : resolve(cwd, home(burr)),
+    burr: burr === undefined ? (isDir ? burrIn(dir) : undefined) : resolve(cwd, home(burr)),
   }
+}
+
+/** A folder that Burr has written is read as one, whatever option names it. */
+const burrIn = (dir: string): string | undefined => (folderKind(dir) === 'burr' ? dir : undefined)
+
+/** An argument that is a folder with logs, of whatever tracker; undefined for any other text. */
+export function folderIn(text: string | undefined, { cwd }: Pick<Io, 'cwd'>): string | undefined {
+  return text === undefined || folderKind(resolve(cwd, home(text))) === undefined ? undefined : text
 }
 
 const NAMES = ['dir', 'store', 'url', 'burr'] as const

@@ -27,6 +27,8 @@ export interface ProjectSummary {
   readonly actions: readonly ActionName[]
   /** What a stream of one of its runs has: its events, or its whole tree each time that it changed. */
   readonly streams: 'events' | 'trees'
+  /** The program that has recorded its runs, if that is not Teasel: `Burr`. */
+  readonly recordedBy?: string
 }
 
 /** One letter a branch, in declaration order: `q r w t i d f c` for queued, running, waiting, retrying, interrupted, done, failed, cancelled. */

@@ -234,6 +234,8 @@ export interface RunTree {
   readonly run: RunSummary
   /** The root application, or the one at the requested path. */
   readonly root: AppNode
+  /** The program that has recorded it, if that is not Teasel: `Burr`. */
+  readonly recordedBy?: string
   /** What its source cannot tell, by name: `chunks`, `inputs` … Those parts are absent. */
   readonly lacks: readonly string[]
   /** The moment of reading, epoch milliseconds, and where it was read. `seq`: the last event of a live run or a log. */

@@ -12,6 +12,8 @@ import type { WireEvent } from '../wire/events.js'
 export interface ProjectReader extends Reader {
   /** Whether its events are told as they happen, or its trees are read again. Default: events where it has any. */
   readonly streams?: 'events' | 'trees'
+  /** The program that has recorded its runs, if that is not Teasel: `Burr`. */
+  readonly recordedBy?: string
   /** The events of a run. */
   events?(query: {
     readonly runId: string

@@ -258,5 +258,6 @@ async function summaryOf(project: OpenProject, acts: boolean): Promise<ProjectSu
     ...(newest !== undefined && { updatedAt: newest.updatedAt }),
     actions: acts ? actionsFor(project) : [],
     streams: tellsEvents(reader) || host !== undefined ? 'events' : 'trees',
+    ...(reader.recordedBy !== undefined && { recordedBy: reader.recordedBy }),
   }
 }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { createRunClient } from 'teasel/client'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Called, call, callJson, temporaryFolder } from './call.js'
@@ -47,6 +48,31 @@ describe('teasel ui', () => {
     expect(items).toMatchObject([{ runId: 'sum' }])
     expect((await ended).code).toBe(0)
     await expect(fetch(url)).rejects.toThrow()
+  })
+
+  it('opens a folder that is named, also that of Burr, which it only reads', async () => {
+    const burr = fileURLToPath(new URL('../tracking/burr', import.meta.url))
+    for (const argv of [
+      ['ui', burr],
+      ['ui', '--dir', burr],
+    ]) {
+      const { url, ended, interrupt } = await opened([...argv, '--port', '0'])
+      const client = createRunClient({ baseUrl: url })
+      const projects = await client.projects()
+      const tree = await client.describe({ runId: 'essay' })
+      const { items: steps } = await client.steps({ runId: 'essay' })
+      interrupt()
+
+      expect(projects).toMatchObject([{ name: 'chat', recordedBy: 'Burr', actions: [], streams: 'trees' }])
+      expect(tree).toMatchObject({ run: { runId: 'essay' }, recordedBy: 'Burr' })
+      expect(steps.length).toBeGreaterThan(0)
+      await ended
+    }
+    const own = await opened(['ui', folder.path, '--port', '0'])
+    expect(await createRunClient({ baseUrl: own.url }).projects()).toMatchObject([{ name: 'default' }])
+    own.interrupt()
+    await own.ended
+    expect((await call(['ui', folder.path, '--store', 'sqlite:x.db'])).err).toContain('exclude each other')
   })
 
   it('deletes a log, and nothing with --read-only', async () => {

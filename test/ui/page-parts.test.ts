@@ -55,6 +55,11 @@ describe('the time of a branch in the queue', () => {
     expect(branchSpan(branch(more), 9_000)).toMatchObject([{ from, began, to, title: `a, ${more.status}, ${words}` }])
   })
 
+  it('ends with its run where a branch was cut off', () => {
+    const [span] = branchSpan(branch({ queuedAt: 1_000, startedAt: 2_200, status: 'cancelled' }), 9_000)
+    expect(span).toMatchObject({ from: 1_000, began: 2_200, to: 9_000, title: 'a, cancelled, queued 1.2 s, ran 6.8 s' })
+  })
+
   it('is not on a timeline before the branch is made', () => {
     expect(branchSpan(branch({ status: 'queued' }), 9_000)).toEqual([])
   })

@@ -70,6 +70,7 @@ const LACKS = [
 export interface BurrReader extends Reader {
   /** Its events are not told as they happen: a page reads its trees again. */
   readonly streams: 'trees'
+  readonly recordedBy: 'Burr'
   /**
    * The events of a run and of all that its steps made, as they are now; it does not follow. Steps, questions, spans with
    * their attributes, and logs for the times of a stream: Burr keeps none of its items. The attributes of a step are in its
@@ -120,6 +121,7 @@ interface ReadRun {
 
 class FolderReader implements BurrReader {
   readonly streams = 'trees'
+  readonly recordedBy = 'Burr'
   readonly #folder: BurrFolder
   readonly #goneAfterMs: number
 
@@ -203,7 +205,7 @@ class FolderReader implements BurrReader {
     if (read === undefined || node === undefined) return undefined
     const { run } = read
     const asOf = { source: 'log', at: Date.now(), incarnation: 0 } as const
-    return { run, root: appNodeOf(run, node, depth), lacks: [...LACKS, ...read.lacks], asOf }
+    return { run, root: appNodeOf(run, node, depth), recordedBy: 'Burr', lacks: [...LACKS, ...read.lacks], asOf }
   }
 
   /** None: the parallel actions of Burr make applications, which are in `children`. */

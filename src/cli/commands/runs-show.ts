@@ -65,7 +65,7 @@ async function showTree(
   const { run, root, lacks } = tree
   const now = io.now()
   const first = firstOf(given)
-  await print(io, ...headOf(run, root, now))
+  await print(io, ...headOf(tree, now))
   const steps = await lastSteps(reader, { ...ref, path }, root)
   if (steps.length > 0) await print(io, [], ...stepTable(steps, widthOfOutput(io)))
   for (const map of root.maps) {
@@ -119,7 +119,7 @@ export async function pastBranches(
   return pages
 }
 
-function headOf(run: RunSummary, root: AppNode, now: number): readonly Piece[][] {
+function headOf({ run, root, recordedBy = '' }: RunTree, now: number): readonly Piece[][] {
   const queued = queuedMs(root, now)
   const started = root.startedAt ?? run.startedAt ?? run.createdAt
   const facts: [string, string][] = [
@@ -132,6 +132,7 @@ function headOf(run: RunSummary, root: AppNode, now: number): readonly Piece[][]
         .join(' '),
     ],
     ['partition', run.partitionKey ?? ''],
+    ['recorded by', recordedBy],
     ['started', agoText(started, now)],
     ['time', durationText((root.endedAt ?? (root.path.length === 0 ? run.endedAt : undefined) ?? now) - started)],
     ['queued', queued === undefined ? '' : durationText(queued)],

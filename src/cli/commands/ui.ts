@@ -7,16 +7,18 @@ import { usageError } from '../command-error.js'
 import { openPage } from '../open-page.js'
 import { pathOfRun } from '../page-link.js'
 import { note, piece } from '../print.js'
-import { openStore, placesOf, withoutPassword } from '../run-source.js'
+import { folderIn, openStore, placesOf, withoutPassword } from '../run-source.js'
 
 // Owns: `teasel ui`.
 
 /** `teasel ui`. */
 export const ui: CommandCode = async (given, io) => {
-  const { dir, store, burr, url } = placesOf(given, io)
+  const folder = folderIn(given.args[0], io)
+  const { dir, store, burr, url } = placesOf(given, io, folder)
   if (url !== undefined) throw usageError('A page of a server is opened there.', url)
   const actions = !given.flag('read-only')
-  const address = given.args[0] === undefined ? undefined : addressOf(given.args[0])
+  const [run] = folder === undefined ? given.args : []
+  const address = run === undefined ? undefined : addressOf(run)
   const pathIn = (project: string): string => (address === undefined ? '/' : pathOfRun(project, address))
   if (store !== undefined) {
     const name = given.text('project') ?? 'runs'
@@ -31,7 +33,7 @@ export const ui: CommandCode = async (given, io) => {
   const all = projectsIn(burr ?? dir, { kind: burr === undefined ? 'teasel' : 'burr' })
   const only = given.text('project')
   const projects = only === undefined ? all : onlyOne(all, only)
-  const about = `The runs of ${burr ?? dir}.`
+  const about = burr === undefined ? `The runs of ${dir}.` : `What Burr has tracked in ${burr}: read only.`
   return await openPage({ projects, actions }, { path: pathIn(only ?? 'default'), about }, given, io)
 }
 

@@ -1,7 +1,7 @@
 import { queuedMs } from '../../read/queued.js'
 import type { AppNode, StepRecord } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
-import { branchName, duration, isOpen, placeOf } from './words.js'
+import { branchName, duration, placeOf } from './words.js'
 
 // Owns: when steps and branches were in the queue and ran, and lanes of those that did so at the same time.
 // T1  Things that ran at the same time are in different lanes, and a lane is used again when it is free: as many lanes as
@@ -19,20 +19,23 @@ export interface Span {
   readonly to: number
 }
 
-/** The span of a step, if it has begun. @param now the end of one that goes on */
-export function stepSpan({ action: name, status, startedAt: from, endedAt, sequenceId }: StepRecord, now: number) {
-  const to = endedAt ?? (isOpen(status) ? now : undefined)
-  if (from === undefined || to === undefined) return []
+/** The span of a step, if it has begun. @param end that of its application, or now: a step that was cut off has none */
+export function stepSpan({ action: name, status, startedAt: from, endedAt, sequenceId }: StepRecord, end: number) {
+  const to = endedAt ?? end
+  if (from === undefined) return []
   const title = `#${sequenceId} ${name}, ${status}, ${duration(to - from)}`
   return [{ id: String(sequenceId), name, title, status, from, began: from, to } satisfies Span]
 }
 
-/** The span of a branch, from its queue to its end, if it has been made. @param now the end of one that goes on */
-export function branchSpan(branch: AppNode, now: number): Span[] {
+/**
+ * The span of a branch, from its queue to its end, if it has been made.
+ * @param end that of its run, or now: a branch that was cut off with its run has none of its own
+ */
+export function branchSpan(branch: AppNode, end: number): Span[] {
   const { status, queuedAt, startedAt, endedAt, worker } = branch
-  const to = endedAt ?? (isOpen(status) ? now : undefined)
   const from = queuedAt ?? startedAt
-  if (from === undefined || to === undefined) return []
+  if (from === undefined) return []
+  const to = Math.max(from, endedAt ?? end)
   const name = branchName(branch)
   const where = worker === undefined ? '' : `, on ${placeOf(worker)}`
   const title = `${name}, ${status}, ${timesOf(branch, to)}${where}`

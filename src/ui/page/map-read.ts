@@ -6,7 +6,7 @@ import type { RunId } from './run-model.js'
 import { isOpen, LETTERS } from './words.js'
 
 // Owns: what is read of a map for its screen.
-// R1  Numbers and mosaic are of all branches; so many of them are read one by one.
+// Numbers and mosaic are of all branches; so many of them are read one by one.
 
 const PAGE = 1000
 export const MOST_READ = 5000

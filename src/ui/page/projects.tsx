@@ -47,7 +47,7 @@ const NoProjects = (): JSX.Element => (
 )
 
 function Card({ project }: { readonly project: ProjectSummary }): JSX.Element {
-  const { name, runs, day, updatedAt, actions } = project
+  const { name, runs, day, updatedAt, actions, recordedBy } = project
   const open = RUN_STATUSES.filter((status) => isOpen(status)).reduce((sum, status) => sum + (runs[status] ?? 0), 0)
   return (
     <li class="card">
@@ -62,6 +62,7 @@ function Card({ project }: { readonly project: ProjectSummary }): JSX.Element {
             <time title={moment(updatedAt)}>{ago(updatedAt, nowEachSecond())}</time>
           </>
         )}
+        {recordedBy !== undefined && ` · recorded by ${recordedBy}`}
         {actions.length === 0 && ' · read only'}
       </p>
       <DayBar day={day} />

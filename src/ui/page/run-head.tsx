@@ -23,7 +23,8 @@ export function Head({
   readonly shown: StepRecord | undefined
 }) {
   const { project, runId, partitionKey } = run.id
-  const { run: summary, root: node, lacks } = tree
+  const { run: summary, root: node, lacks, recordedBy } = tree
+  const isRead = isFile(project) || recordedBy !== undefined
   const isRoot = path === ''
   const began = node.startedAt ?? (isRoot ? summary.startedAt : undefined)
   const end = node.endedAt ?? (isOpen(node.status) ? nowEachSecond() : isRoot ? summary.endedAt : undefined)
@@ -68,6 +69,7 @@ export function Head({
           ⑂ from {short(summary.forkedFrom.appId, 16)}@{summary.forkedFrom.sequenceId}
         </a>
       )}
+      {recordedBy !== undefined && <span class="chip">recorded by {recordedBy} · read only</span>}
       {lacks.length > 0 && (
         <span class="quiet tiny" title={lacks.join('\n')}>
           {many(lacks.length, 'part')} not recorded
@@ -76,7 +78,7 @@ export function Head({
       <span class="grow" />
       {!isRoot && <Siblings run={run} node={node} />}
       <div class="buttons">
-        {isOpen(node.status) && !isFile(project) && (
+        {isOpen(node.status) && !isRead && (
           <button
             type="button"
             data-key="x"
@@ -85,7 +87,7 @@ export function Head({
             Cancel
           </button>
         )}
-        {isRoot && shown !== undefined && !isFile(project) && (
+        {isRoot && shown !== undefined && !isRead && (
           <button type="button" onClick={() => askFork(run.id, shown)}>
             Fork…
           </button>

@@ -117,6 +117,7 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
   const current = shown && `${picture.above}${printedName(shown.action)}`
   const began = node.startedAt ?? real[0]?.startedAt ?? tree.run.startedAt ?? tree.run.createdAt
   const end = node.endedAt ?? (isOpen(node.status) ? nowEachSecond() : (real.at(-1)?.endedAt ?? began + 1))
+  const endedAt = node.endedAt ?? tree.run.endedAt
   const openAction = (address: string): void => {
     const name = [...real].reverse().find(({ action }) => `${picture.above}${printedName(action)}` === address)
     if (name !== undefined) return choose(name)
@@ -173,6 +174,7 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
                 path={path}
                 steps={real}
                 node={node}
+                ended={endedAt ?? end}
                 chosen={chosen?.sequenceId}
                 openStep={choose}
                 openBranch={(to) => go(branchHref(run.id, to))}

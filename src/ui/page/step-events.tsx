@@ -55,11 +55,23 @@ function useEvents({ run, path, step }: StepEventsProps, types: readonly string[
 export function Told({ isLogs, ...props }: StepEventsProps & { readonly isLogs: boolean }): JSX.Element {
   const events = useEvents(
     props,
-    isLogs ? ['log', 'retry', 'wait', 'wake', 'message', 'fault'] : ['span.start', 'span.end'],
+    isLogs ? ['log', 'retry', 'wait', 'wake', 'message', 'fault'] : ['span.start', 'span.end', 'step.end'],
   )
   if (events === undefined) return <p class="quiet">Loading…</p>
-  if (events.length === 0) return <Empty>{isLogs ? 'It logged nothing.' : 'It has no spans.'}</Empty>
-  return isLogs ? <Logs events={events} /> : <Spans events={events} />
+  if (isLogs) return events.length === 0 ? <Empty>It logged nothing.</Empty> : <Logs events={events} />
+  const facts = events.findLast(({ type }) => type === 'step.end')?.['attributes'] as Payload | undefined
+  const hasSpans = events.some(({ type }) => type === 'span.start')
+  return (
+    <>
+      {facts !== undefined && (
+        <section class="attributes" aria-label="Attributes of the step">
+          <p class="quiet tiny">Attributes of the step</p>
+          <JsonView value={facts} />
+        </section>
+      )}
+      {hasSpans ? <Spans events={events} /> : facts === undefined && <Empty>It has no spans.</Empty>}
+    </>
+  )
 }
 
 type EventsProps = { readonly events: readonly WireEvent[] }

@@ -6,6 +6,7 @@ import { branchName } from './words.js'
 // Owns: which rows the list of steps has: steps, and below a step the branches that it ran, with their own steps.
 // S1  A branch has its own status, times and step numbers; nothing of its parent is shown in their place.
 // S2  Zero is a step as any other.
+// An application that an action made stands below the step of that action, also when the step is over.
 
 /** One row of the list. */
 export type Row = { readonly id: string; readonly level: number; readonly app: string } & (
@@ -33,7 +34,7 @@ function add(run: RunModel, path: string, level: number, open: ReadonlySet<strin
   const maps = new Map(node?.maps.map((map) => [`${map.epoch} ${map.sequenceId}`, map]))
   const children = new Map<number, AppNode[]>()
   for (const child of node?.children ?? []) {
-    const at = node?.step?.sequenceId ?? -1
+    const at = makerOf(child, steps, node?.epoch) ?? node?.step?.sequenceId ?? -1
     children.set(at, [...(children.get(at) ?? []), child])
   }
   let ended: number | undefined
@@ -61,6 +62,13 @@ function add(run: RunModel, path: string, level: number, open: ReadonlySet<strin
     if (map !== undefined) addBranches(run, app, map, level + 1, open, rows)
     for (const child of below) addBranch(run, child, level + 1, open, rows)
   }
+}
+
+/** The step whose action made an application: past ones are told by their visit. */
+function makerOf({ path }: AppNode, steps: readonly StepRecord[], epoch = 0): number | undefined {
+  const [action, visit = 1] = path.at(-1) ?? []
+  const visits = steps.filter((step) => step.action === action && step.epoch === epoch && step.placed === undefined)
+  return visits[visit - 1]?.sequenceId
 }
 
 function addBranches(

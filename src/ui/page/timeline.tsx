@@ -22,11 +22,13 @@ export function Timeline(props: {
   readonly path: string
   readonly steps: readonly StepRecord[]
   readonly node: AppNode | undefined
+  /** When it ended, or last did something, epoch milliseconds. */
+  readonly ended: number
   readonly chosen: number | undefined
   readonly openStep: (step: StepRecord) => void
   readonly openBranch: (path: string) => void
 }): JSX.Element {
-  const { run, path, steps, node, chosen, openStep, openBranch } = props
+  const { run, path, steps, node, ended, chosen, openStep, openBranch } = props
   const box = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(700)
   const [range, setRange] = useState<{ from: number; to: number } | undefined>()
@@ -40,12 +42,11 @@ export function Timeline(props: {
   }, [])
   const maps = (node?.maps ?? []).slice(0, 6).reverse()
   const branches = useBranches(run, path, maps)
-  const isAlive = node !== undefined && isOpen(node.status)
-  const now = isAlive ? nowEachSecond() : 0
-  const own = steps.flatMap((step) => stepSpan(step, now))
+  const end = node !== undefined && isOpen(node.status) ? nowEachSecond() : ended
+  const own = steps.flatMap((step) => stepSpan(step, end))
   const groups = maps.map((map, i) => ({
     map,
-    lanes: lanesOf((branches?.[i] ?? []).flatMap((branch) => branchSpan(branch, now))),
+    lanes: lanesOf((branches?.[i] ?? []).flatMap((branch) => branchSpan(branch, end))),
   }))
   const all = [...own, ...groups.flatMap(({ lanes }) => lanes.flat())]
   const first = all.reduce((least, { from }) => Math.min(least, from), Number.POSITIVE_INFINITY)

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { type FileTracker, fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
@@ -104,6 +105,29 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
     await page.goto(`${server.url}/p/demo/r/queue-1/m/paint`)
     await page.waitForSelector('.row.branch >> text=/queued \\d+ ms/')
     await page.context().close()
+  })
+
+  it('shows what Burr has tracked, marked, and without actions', async () => {
+    const files = fileURLToPath(new URL('../../tracking/burr', import.meta.url))
+    const own = await serve(projectsIn(files, { kind: 'burr' }))
+    const { page, faults } = await open(browser, `${own.url}/`)
+    await page.waitForSelector('.card >> text=recorded by Burr · read only')
+    await page.getByRole('link', { name: 'chat' }).first().click()
+    await page.getByRole('link', { name: 'essay', exact: true }).click()
+    await page.waitForSelector('.head >> text=recorded by Burr · read only')
+    await page.locator('.row.step').first().click()
+    await page.locator('.row.step button.twist').first().click()
+    await page.waitForSelector('.row.branch')
+    expect(await page.locator('.row.branch .name').allTextContents()).toEqual(['essay-a', 'essay-b'])
+    await page.getByRole('tab', { name: 'Spans' }).click()
+
+    await page.waitForSelector('.spans li')
+    expect(await page.textContent('.spans')).toContain('tokens')
+    expect(await page.locator('.head button', { hasText: /Cancel|Fork/ }).count()).toBe(0)
+    expect(await violations(page)).toEqual([])
+    expect(faults).toEqual([])
+    await page.context().close()
+    await own.close()
   })
 
   it('shows hostile texts as text', async () => {
