@@ -19,11 +19,9 @@ export function stepStart(app: FoldedApp, line: EventLine): void {
 export function branchKnown(app: FoldedApp, line: EventLine): void {
   app.index = line['index'] as number
   app.title = (line['title'] as string | undefined) ?? app.title
-}
-
-/** A branch waits for its start. One that goes on after it had started is not queued anew. */
-export function queuedAt(app: FoldedApp, time: number): void {
-  if (app.startedAt === undefined) app.queuedAt = time
+  const queuedAt = line.type === 'branch.queued' ? line.time : line.queued?.[1]
+  // One that goes on after it had started is not queued anew.
+  if (queuedAt !== undefined && app.startedAt === undefined) app.queuedAt = queuedAt
 }
 
 export function tookOf(line: EventLine): NonNullable<FoldedStep['took']> {

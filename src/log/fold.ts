@@ -1,7 +1,7 @@
 import type { Payload } from '../read/payload.js'
 import type { WorkerInfo } from '../read/run-summary.js'
 import { AppsOfRun } from './apps-of-run.js'
-import { branchKnown, cancelOf, leakOf, progressOf, queuedAt, stepStart, tookOf, waitOf } from './fold-parts.js'
+import { branchKnown, cancelOf, leakOf, progressOf, stepStart, tookOf, waitOf } from './fold-parts.js'
 import { isOpenApp } from './fold-status.js'
 import { type FoldedApp, FoldedMap, type FoldedStep } from './folded.js'
 import {
@@ -161,11 +161,9 @@ export class RunFold {
         app.status = 'queued'
         app.attempt = 0
         app.since = time
-        queuedAt(app, time)
         return
       case 'branch.start':
         branchKnown(app, line)
-        if (line.queued !== undefined) queuedAt(app, line.queued[1])
         app.open(time)
         app.attempt = 1
         app.startedAt ??= time
