@@ -22,7 +22,7 @@ export interface AppJournal {
   readonly scope: Pick<Scope, 'fault' | 'incarnation' | 'idle' | 'outage' | 'tree' | 'lease' | 'requests'> & {
     readonly settings: Pick<
       ScopeSettings,
-      'partitionKey' | 'transient' | 'policy' | 'watch' | 'driver' | 'rootId' | 'about'
+      'partitionKey' | 'transient' | 'policy' | 'watch' | 'driver' | 'rootId' | 'about' | 'start'
     >
   }
   /** Stored messages from outside. */

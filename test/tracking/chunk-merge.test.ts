@@ -5,6 +5,7 @@ import { createApplication, defineState } from 'teasel'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
 import { Blobs } from '../../src/adapters/file/blobs.js'
+import { Pace } from '../../src/adapters/file/pace.js'
 import { placesIn, realFs } from '../../src/adapters/file/places.js'
 import { type Chunk, ChunkMerge, chunksOf } from '../../src/log/chunk-merge.js'
 import type { ChunksLine } from '../../src/log/lines.js'
@@ -143,7 +144,7 @@ describe('merged chunks', () => {
     const now = await chunksOf()
     const file = join(dir, 'default/runs/run-1.0.0.jsonl')
     const { blobs } = placesIn(dir, 'default')
-    const files = new Blobs(realFs, blobs)
+    const files = new Blobs(realFs, blobs, new Pace())
     const earlier = readFileSync(file, 'utf8').replace(/^\{"type":"chunks".*$/m, (line) => {
       const members = JSON.parse(line) as Record<string, unknown>
       for (const name of names) members[name] = JSON.parse(files.put(JSON.stringify(members[name]))) as unknown

@@ -49,7 +49,7 @@ describe('the log of a run', () => {
     const dir = folder()
     await using tracker = fileTracker({ dir })
     // By a clock that stands no chunk comes a tenth of a second after another, however slow the machine is.
-    await runLogged(tracker, undefined, { ...systemClock, now: () => 1_795_901_664_466 })
+    await runLogged(tracker, undefined, { clock: { ...systemClock, now: () => 1_795_901_664_466 } })
 
     const lines = linesOf(dir)
     const byApp = [...lines].sort((a, b) => numberOf(a) - numberOf(b)).map(plain)
