@@ -1,5 +1,6 @@
 import type { CancelData, ErrorData } from '../read/error-data.js'
 import type { Json, Payload } from '../read/payload.js'
+import type { WorkerInfo } from '../read/run-summary.js'
 import type { BranchCounts, BranchStatus } from '../read/status.js'
 import type { WirePath } from '../read/wire-path.js'
 
@@ -95,6 +96,8 @@ export interface BeatBranch {
   readonly attempt: number
   readonly queuedAt?: number
   readonly startedAt?: number
+  /** Where it runs, if it runs elsewhere. */
+  readonly worker?: WorkerInfo
   /** The action that runs, or is tried again. */
   readonly action?: string
   readonly sequenceId: number

@@ -1,10 +1,14 @@
+import { join } from 'node:path'
 import { createApplication } from 'teasel'
 import { processes } from 'teasel/executor/processes'
 import { threads } from 'teasel/executor/threads'
 import { describeApp } from 'teasel/live'
+import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
 import type { AppNode } from '../../src/read/tree.js'
+import { call } from '../cli/call.js'
+import { flush } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { quiet } from '../support/quiet-logger.js'
 import { folder } from '../tracking/folders.js'
@@ -55,5 +59,45 @@ describe('the place of a worker', () => {
       here: undefined,
     })
     if (own === undefined) expect(JSON.stringify(started)).not.toContain(`"pid":${process.pid},`)
+  })
+
+  it('of a branch that runs is in its store and on the command line; of one that has ended it is not', async () => {
+    const dir = folder()
+    const store = `sqlite:${join(dir, 'runs.db')}`
+    await using persister = sqlitePersister({ file: join(dir, 'runs.db') })
+    await using executor = threads({ workers: 1 })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['sum'],
+      actions: { there: [branches.asks, { executor }], here: branches.asks },
+      state: () => ({}),
+      reduce: ({ results }) => ({ sum: results.length }),
+    })
+    const app = createApplication(kit.graph({ actions: { map } }), {
+      ...{ appId: 'run-1', entrypoint: 'map', state: {}, logger: quiet, persister, leaseMs: 600 },
+    })
+    const [there, here] = [emitted(app, 'wait', 'map/there'), emitted(app, 'wait', 'map/here')]
+    const run = app.run()
+    await Promise.all([there, here])
+    const workers = async () => workersIn((await persister.describe({ runId: 'run-1' }))?.root ?? { maps: [] })
+    while (!JSON.stringify(await workers()).includes('threads')) await flush() // until the next heartbeat
+
+    const open = await workers()
+    const shown = await call(['runs', 'show', 'run-1', '--store', store])
+    for (const path of ['map/there', 'map/here']) app.send(answer('x'), { path })
+    await run
+    const tree = await persister.describe({ runId: 'run-1' })
+    const { items } = await persister.branches({ runId: 'run-1', map: 'map', visit: 1 })
+    const verbose = await call(['runs', 'show', 'run-1', '--store', store, '--verbose'])
+
+    const worker = { id: expect.any(String), executor: 'threads', host: expect.any(String), pid: process.pid }
+    expect(open).toEqual({ there: { ...worker, thread: expect.any(Number) }, here: undefined })
+    expect(shown.out).toMatch(new RegExp(`run-1/map/there .*threads: thread \\d+ · process ${process.pid} · `))
+    expect(items.map((one) => [one.key, one.worker])).toEqual([
+      ['there', undefined],
+      ['here', undefined],
+    ])
+    expect(tree?.lacks).toContain('workers of branches that have ended')
+    expect(verbose.out).toContain('workers of branches that have ended')
   })
 })

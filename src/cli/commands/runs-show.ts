@@ -5,6 +5,7 @@ import type { Reader, RunTarget } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import type { BranchStatus } from '../../read/status.js'
 import type { AppNode, BranchPage, MapNode, RunTree, StepRecord } from '../../read/tree.js'
+import { placeOf } from '../../read/worker-place.js'
 import { type Address, addressOf, printedAddress } from '../address.js'
 import type { CommandCode } from '../command.js'
 import { CommandError, EXIT } from '../command-error.js'
@@ -137,6 +138,7 @@ function headOf({ run, root, recordedBy = '' }: RunTree, now: number): readonly 
     ['time', durationText((root.endedAt ?? (root.path.length === 0 ? run.endedAt : undefined) ?? now) - started)],
     ['queued', queued === undefined ? '' : durationText(queued)],
     ['position', [root.position, root.next].filter((one) => one !== undefined).join(' → ')],
+    ['runs on', root.worker === undefined ? '' : placeOf(root.worker)],
     ['held by', run.heldBy === undefined ? '' : `${run.heldBy.host ?? run.heldBy.id} ${run.heldBy.pid ?? ''}`.trim()],
     [
       'fork of',
@@ -224,7 +226,7 @@ const errorLines = (error: ErrorData): readonly Piece[][] => [
 ]
 
 function branchLine(node: AppNode, runId: string, now: number): Piece[] {
-  const { status, path, endedAt, step, next, error, title } = node
+  const { status, path, endedAt, step, next, error, title, worker } = node
   return [
     fixed('  '),
     ...spaced(
@@ -233,6 +235,7 @@ function branchLine(node: AppNode, runId: string, now: number): Piece[] {
       piece(title ?? ''),
       piece(endedAt === undefined ? (step?.action ?? next ?? '') : '', 'cyan'),
       fixed(timesText(node, now), 'dim'),
+      piece(worker === undefined ? '' : placeOf(worker), 'dim'),
       piece(error === undefined ? '' : reasonText(error), 'red'),
     ),
   ]

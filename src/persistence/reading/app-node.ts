@@ -71,6 +71,7 @@ export function nodeOf(app: KnownApp, context: NodeContext): AppNode {
     leaked: [],
     maps: [],
     children: [],
+    ...(isOpen(status) && beat?.worker !== undefined && { worker: beat.worker }),
   }
 }
 
@@ -98,6 +99,7 @@ export function bareNode(bare: BareBranch | undefined, path: WirePath, status: A
     leaked: [],
     maps: [],
     children: [],
+    ...(isOpen(status) && beat?.worker !== undefined && { worker: beat.worker }),
   }
 }
 

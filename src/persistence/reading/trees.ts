@@ -35,8 +35,11 @@ const MOST_QUESTIONS = 1000
 /** Maximum number of applications that one step made by hand. */
 const MOST_CHILDREN = 100
 
+/** A heartbeat has the workers of branches that run. */
+const ENDED_WORKERS = 'workers of branches that have ended'
+
 /** What a store has of no run. */
-const LACKS = ['chunks', 'logs', 'spans', 'progress', 'inputs', 'messages', 'attempts', 'leaks']
+const LACKS = ['chunks', 'logs', 'spans', 'progress', 'inputs', 'messages', 'attempts', 'leaks', ENDED_WORKERS]
 
 /** A run and what is below it. */
 export async function describeRun(

@@ -24,7 +24,7 @@ export function heartbeatOf({ run }: Application): string {
 }
 
 function branchOf(branch: BranchHandle): object {
-  const { origin, attempts, queuedAt, startedAt, reported } = branch
+  const { origin, attempts, queuedAt, startedAt, reported, worker } = branch
   const { appId, path, checkpoint } = origin
   return {
     appId,
@@ -34,6 +34,7 @@ function branchOf(branch: BranchHandle): object {
     queuedAt: queuedAt === startedAt ? undefined : queuedAt, // short: JSON leaves it out
     startedAt,
     sequenceId: checkpoint.sequenceId + 1,
+    ...(worker && { worker }),
     ...reported,
   }
 }

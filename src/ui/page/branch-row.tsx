@@ -1,9 +1,10 @@
 import { queuedMs } from '../../read/queued.js'
 import type { AppNode } from '../../read/tree.js'
+import { placeOf } from '../../read/worker-place.js'
 import { actionOf } from './action-of.js'
 import { timesOf } from './lanes.js'
 import { Mark, nowEachSecond, Status } from './parts.js'
-import { branchName, duration, isOpen, placeOf, visible } from './words.js'
+import { branchName, duration, isOpen, visible } from './words.js'
 
 // Owns: one branch of a map, in a row and in words.
 

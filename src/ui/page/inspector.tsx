@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { AppNode, StepRecord } from '../../read/tree.js'
+import { placeOf } from '../../read/worker-place.js'
 import { clientOf } from './client.js'
 import { ErrorView, JsonView } from './json-view.js'
 import { useLoaded } from './loaded.js'
@@ -9,7 +10,7 @@ import { ask, setQuery } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Change, changesOf } from './state-diff.js'
 import { Stream, Told } from './step-events.js'
-import { duration, isOpen, moment, placeOf, visible } from './words.js'
+import { duration, isOpen, moment, visible } from './words.js'
 
 // Owns: all that is known of one step.
 // The tab of a failure opens by itself; a tab that was chosen stays.

@@ -1,4 +1,5 @@
 import type { RunTree, StepRecord } from '../../read/tree.js'
+import { placeOf } from '../../read/worker-place.js'
 import { askCancel } from './actions.js'
 import { isFile } from './client.js'
 import { askFork } from './fork.js'
@@ -7,7 +8,7 @@ import { Copy, nowEachSecond, Status } from './parts.js'
 import { href } from './route.js'
 import type { RunId, RunModel } from './run-model.js'
 import { Siblings } from './siblings.js'
-import { ago, branchName, duration, isOpen, many, moment, placeOf, short } from './words.js'
+import { ago, branchName, duration, isOpen, many, moment, short } from './words.js'
 
 // Owns: what stands above a run or a branch: its status, and what can be done with it.
 

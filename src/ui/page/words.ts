@@ -1,4 +1,3 @@
-import type { WorkerInfo } from '../../read/run-summary.js'
 import { STATUS_SIGNS } from '../../read/status.js'
 import type { AppNode } from '../../read/tree.js'
 
@@ -77,15 +76,6 @@ export const visible = (text: string): string =>
     /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
     (sign) => `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   )
-
-/** Where a branch or a run is. */
-export function placeOf({ id, executor, host, pid, thread }: WorkerInfo): string {
-  const process = pid === undefined ? undefined : `process ${pid}`
-  const where = [thread === undefined ? undefined : `thread ${thread}`, process, host].filter(
-    (one) => one !== undefined,
-  )
-  return [executor, where.length === 0 ? id : where.join(' · ')].filter((one) => one !== undefined).join(': ')
-}
 
 /** The name of a branch: its title, else its key. */
 export const branchName = ({ title, key, path }: Pick<AppNode, 'title' | 'key' | 'path'>): string =>
