@@ -22,7 +22,7 @@ export interface TrackedRun {
   readonly title?: string
   readonly labels: { readonly [name: string]: string }
   /** What {@link Tracker.carryRun} gave along where a host or a queue of runs started it. */
-  readonly carried?: Readonly<Record<string, string>>
+  readonly carried?: Readonly<Record<string, string>> | undefined
   /** The state from which it goes on. Absent for the tracker of a map, which records only what is below. */
   readonly state?: State
   /** The number of the last committed step; -1 before the first. */

@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import { type ActionContext, createApplication, defineMessage, defineState, type } from 'teasel'
 import { type ConsoleReporter, consoleReporter, type ReporterOptions } from 'teasel/reporter'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -351,5 +352,31 @@ describe('the width of a text', () => {
       'ab…',
     ])
     expect(oneLine('a\n\u001b[31mb\u0007\u202ec')).toBe('a [31mb c')
+  })
+})
+
+describe('a stream whose reader has left', () => {
+  it.each(['plain', 'drawn'])('fails no program: %s', async (how) => {
+    vi.stubEnv('CI', '')
+    vi.stubEnv('TERM', 'xterm')
+    const uncaught = vi.fn()
+    process.on('uncaughtException', uncaught)
+    const gone = Object.assign(new Error('EPIPE: the pipe is closed.'), { code: 'EPIPE' })
+    const sink = new Writable({ autoDestroy: false, write: (_, __, done) => void setImmediate(() => done(gone)) })
+    const stream = Object.assign(sink, { isTTY: how === 'drawn', columns: 80, rows: 24 })
+    const tracker = consoleReporter({ stream })
+    const work = kit.action({ reads: [], writes: ['out'], run: () => ({ out: 'done' }) })
+    const graph = kit.graph({ actions: { work } })
+    const ends = []
+    for (const appId of ['a', 'b']) {
+      ends.push((await createApplication(graph, { appId, entrypoint: 'work', state: {}, tracker }).run()).status)
+      await new Promise((resolve) => setImmediate(resolve))
+      await flush()
+    }
+    process.off('uncaughtException', uncaught)
+
+    expect(ends).toEqual(['finished', 'finished'])
+    expect(uncaught).not.toHaveBeenCalled()
+    expect(sink.listenerCount('error')).toBeLessThanOrEqual(1)
   })
 })

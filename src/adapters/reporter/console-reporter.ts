@@ -7,13 +7,14 @@ import { blockOf, failureLines, headOf, mapLine, stepLine } from './layout.js'
 import { LiveBlock } from './live-block.js'
 import { fixed, lineOf, type Piece, piece } from './paint.js'
 import { plainLine } from './plain-lines.js'
-import type { ReporterStream } from './reporter-stream.js'
+import { type ReporterStream, writeTo } from './reporter-stream.js'
 import { type RunView, RunViews } from './run-view.js'
 
 // Owns: when the view of runs is drawn, and where.
 // Does not own: what it shows (run-view.ts, layout.ts), its place in the terminal (live-block.ts).
 // C1  At most twelve frames a second, however many events come. An event costs no drawing.
 // C2  Its timer and its hold on the streams end with the last open run, or by `close`. The timer keeps no process alive.
+// C3  A stream whose reader has left fails no program.
 
 /** Options of {@link consoleReporter}. */
 export interface ReporterOptions {
@@ -199,6 +200,6 @@ class Reporter implements ConsoleReporter {
   }
 
   #print(pieces: readonly Piece[]): void {
-    this.#stream.write(`${this.#line(pieces)}\n`)
+    writeTo(this.#stream, this.#stream.write.bind(this.#stream), `${this.#line(pieces)}\n`)
   }
 }

@@ -1,4 +1,4 @@
-import type { ReporterStream } from './reporter-stream.js'
+import { type ReporterStream, writeTo } from './reporter-stream.js'
 import { widthOf } from './text-width.js'
 
 // Owns: a block of lines at the end of a terminal that is drawn again and again.
@@ -35,7 +35,7 @@ export class LiveBlock {
     this.#write = (text) => {
       this.#own = true
       try {
-        write(text)
+        writeTo(stream, write, text)
       } finally {
         this.#own = false
       }

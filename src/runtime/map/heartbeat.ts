@@ -34,7 +34,7 @@ function branchOf(branch: BranchHandle): object {
     queuedAt: queuedAt === startedAt ? undefined : queuedAt, // short: JSON leaves it out
     startedAt,
     sequenceId: checkpoint.sequenceId + 1,
-    ...(worker && { worker }),
+    worker, // absent in JSON where it runs here
     ...reported,
   }
 }

@@ -23,7 +23,7 @@ export function beginTracking(app: Application): void {
     graph: runnableOf(plan),
     ...(title !== undefined && { title }),
     labels,
-    ...(start?.carried && { carried: start.carried }),
+    carried: start?.carried,
     sequenceId,
     ...(position !== undefined && { position }),
     ...(next !== undefined && { next }),
