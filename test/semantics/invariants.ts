@@ -24,7 +24,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../bullmq/driver › closes at once, also while calls wait for the server',
     ],
     C2: ['../bullmq/driver › opens a connection again whose server has gone without a word'],
-    C3: ['../reporter/reporter › fails no program: %s'],
+    C3: ['../bullmq/driver › sends nothing twice by itself'],
   },
   'adapters/bullmq/consumer.ts': {
     W1: ['../bullmq/driver › loses a job by the clock while the server is away, and by its answer after a stop'],
@@ -528,7 +528,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'remote/remote-branch.ts': {
     C1: ['../executor/task-runner › with a result that comes after the cancel is ignored'],
     C2: ['../contract/channel › counts as a possible sender: nobody waits in vain before it has arrived'],
-    C3: ['../reporter/reporter › fails no program: %s'],
+    C3: ['../executor/task-runner › that comes after the end of its branch has no effect'],
     C4: [
       '../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took',
       '../contract/channel › fails its branches after the last one',
@@ -745,7 +745,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'runtime/step/step.ts': {
     C1: ['../embedding/interop › is emitted after the snapshot shows it', 'runs › iterate yields every committed step'],
     C2: ['conditions › leave the step uncommitted when a condition throws'],
-    C3: ['../reporter/reporter › fails no program: %s'],
+    C3: [
       'runs › discards the update of a step that returned after the cancel',
       'runs › keeps the update of a step that is past its check at the cancel',
     ],
@@ -828,7 +828,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../persistence/redis › waits no longer than its limit for a server that gives no answer',
       '../persistence/redis › waits no longer than its limit for a server that takes connections and says nothing',
     ],
-    C3: ['../reporter/reporter › fails no program: %s'],
+    C3: ['../persistence/redis › gets a script whole that it has forgotten'],
   },
   'adapters/sqlite/run-questions.ts': {
     L1: ['../persistence/sqlite-plans › counts by status from the indexes alone'],

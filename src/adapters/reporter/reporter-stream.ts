@@ -1,3 +1,5 @@
+import type { EventEmitter } from 'node:events'
+
 /** The output of a reporter; `process.stdout` and `process.stderr` are such. */
 export interface ReporterStream {
   /** Writes at once; its answer is not read. */
@@ -11,7 +13,7 @@ export interface ReporterStream {
 }
 
 /** What of a stream of Node is used. */
-type Emitter = Partial<Pick<NodeJS.WriteStream, 'once' | 'off' | 'listeners'>>
+type Emitter = Partial<Pick<EventEmitter, 'once' | 'off' | 'listeners'>>
 
 const ignored = (): void => {}
 

@@ -1,7 +1,8 @@
 import { queuedMs } from '../../read/queued.js'
 import type { AppNode, StepRecord } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
-import { branchName, duration, placeOf } from './words.js'
+import { placeOf } from '../../read/worker-place.js'
+import { branchName, duration } from './words.js'
 
 // Owns: when steps and branches were in the queue and ran, and lanes of those that did so at the same time.
 // T1  Things that ran at the same time are in different lanes, and a lane is used again when it is free: as many lanes as
