@@ -22,8 +22,8 @@ import { ROOT } from './vitest-report.js'
 mkdirSync(join(ROOT, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(ROOT, '.cache/package-'))
 
-/** The maximum size of the tarball: a user installs it often. A sixth of it is the page and the guides. */
-const MOST_BYTES = 640_000
+/** The maximum size of the tarball: a user installs it often. A fifth of it is the page and the guides. */
+const MOST_BYTES = 621_000
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
@@ -55,6 +55,15 @@ for (const [name, executor] of [['threads', threads({ workers: 1 })], ['processe
   console.log(name, (await app.run()).state.sum)
   await executor.close()
 }
+`
+
+/** An action fails: prints the trace of its error. */
+const TRACE = `
+import { createApplication, defineState } from 'teasel'
+const kit = defineState()
+const fail = kit.action({ reads: [], writes: [], run() { throw new RangeError('It fails.') } })
+const app = createApplication(kit.graph({ actions: { fail } }), { entrypoint: 'fail', state: {} })
+await app.run().catch((error) => console.log(error.cause.stack))
 `
 
 /** Runs a command. Throws its output if it fails. */
@@ -103,6 +112,12 @@ try {
   writeFileSync(join(folder, 'program.mjs'), PROGRAM)
   const ran = run(process.execPath, ['program.mjs'], folder).trim()
   if (ran !== 'threads 12\nprocesses 12') throw new TypeError(`Branches in workers of the package gave: ${ran}`)
+
+  // Functions and classes of the library have their names in the report of a fault.
+  writeFileSync(join(folder, 'trace.mjs'), TRACE)
+  const trace = run(process.execPath, ['trace.mjs'], folder)
+  for (const name of ['at execute (', 'at performStep (', 'at Attempt.perform ('])
+    if (!trace.includes(name)) throw new TypeError(`A trace has no "${name}":\n${trace}`)
 
   const told = publicEntries(ROOT).map(({ name }) => `${name} exports ${valuesOf(name).length} values`)
   console.log(`${size} bytes, ${readdirSync(home, { recursive: true }).length} files; ${told.join(', ')}.`)

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { transform } from 'esbuild'
 import { type MinifyOptions, minify } from 'terser'
 import { smallerDeclarations } from './declarations.js'
 import { inPackingOrder } from './packing-order.js'
@@ -11,32 +10,13 @@ import { ROOT } from './vitest-report.js'
 
 const DIST = join(ROOT, 'dist')
 const KEPT = { keep_fnames: true, keep_classnames: true }
-const REDUCED: MinifyOptions = {
+const OPTIONS: MinifyOptions = {
   module: true,
   ecma: 2020,
   compress: { ...KEPT, passes: 2, sequences: false },
-  mangle: false,
-  format: { comments: false },
-}
-const MANGLED: MinifyOptions = {
-  module: true,
-  ecma: 2020,
-  compress: false,
   mangle: KEPT,
   // Node prints the line of an uncaught error.
   format: { comments: false, max_line_len: 1000 },
-}
-
-/** terser removes more code than esbuild, esbuild's syntax compresses better, and terser alone keeps names while it mangles. */
-async function minified(text: string): Promise<string> {
-  const { code = '' } = await minify(text, REDUCED)
-  const { code: syntax } = await transform(code, {
-    minifySyntax: true,
-    minifyWhitespace: true,
-    target: 'es2022',
-    format: 'esm',
-  })
-  return (await minify(syntax, MANGLED)).code ?? ''
 }
 
 const SHARED = /^chunk-[A-Z0-9]+\.js$/
@@ -112,7 +92,7 @@ const made = new Map<string, string>()
 for (const [file, code] of files) {
   const text = renamed(file, code, names)
   if (/chunk-[A-Z0-9]{8}\.js/.test(text)) throw new TypeError(`dist/${file} has another form than this script expects.`)
-  made.set(names.get(file)?.file ?? file, await minified(text))
+  made.set(names.get(file)?.file ?? file, (await minify(text, OPTIONS)).code ?? '')
 }
 
 // npm packs files by name.
