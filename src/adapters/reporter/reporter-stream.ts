@@ -1,5 +1,3 @@
-import type { EventEmitter } from 'node:events'
-
 /** The output of a reporter; `process.stdout` and `process.stderr` are such. */
 export interface ReporterStream {
   /** Writes at once; its answer is not read. */
@@ -13,7 +11,7 @@ export interface ReporterStream {
 }
 
 /** What of a stream of Node is used. */
-type Emitter = Partial<Pick<EventEmitter, 'once' | 'off' | 'listeners'>>
+type Emitter = Partial<Pick<NodeJS.EventEmitter, 'once' | 'off' | 'listeners'>>
 
 const ignored = (): void => {}
 
