@@ -9,7 +9,7 @@ import { isOpen, LETTERS } from './words.js'
 // Numbers and mosaic are of all branches; so many of them are read one by one.
 
 const PAGE = 1000
-export const MOST_READ = 5000
+const MOST_READ = 5000
 
 /** A map, as its screen shows it. */
 export interface ReadMap {

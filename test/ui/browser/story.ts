@@ -201,7 +201,7 @@ const queueing = deep.mapStates({
 const queued = deep.graph({ actions: { paint: queueing } })
 
 /** A map whose branches wait for each other's permits. */
-export const runQueue = (tracker: Tracker) =>
+const runQueue = (tracker: Tracker) =>
   createApplication(queued, { appId: 'queue-1', entrypoint: 'paint', state: { n: 1, sum: 0 }, tracker }).run()
 
 /** What a hostile model may write into a state, a title and a log. */
