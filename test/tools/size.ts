@@ -26,13 +26,14 @@ export const CORE = 'src/index.ts'
 // Raised by 0.1 kB for the graph of a tracked run and the inputs of a step in its event; by 1.8 kB for spans, levels of
 // logs and progress; by 2.4 kB for the engine's side of questions with limits, sleeps, retries and time limits whose
 // moments are stored, `app.pending` and `app.due`, and branches that hold less memory while they wait; by 0.05 kB for
-// cancels that another process asks for, and as much for large bytes beside texts; by 0.8 kB for the cancel of a whole map.
+// cancels that another process asks for, and as much for large bytes beside texts; by 0.8 kB for the cancel of a whole map;
+// by 0.05 kB for queue times, workers and carried traces.
 // No program without a persister loads code that reads or writes a store.
 const BUDGETS: readonly Budget[] = [
   { name: 'declare', program: 'test/tools/sizes/declare.ts', aimBytes: 11 * KIB, mostBytes: 11 * KIB },
-  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 63_250 },
-  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 63_250 },
-  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 67_450 },
+  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 63_300 },
+  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 63_300 },
+  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 67_480 },
 ]
 
 /** The bundle of a program, minified; xstate stays outside. */
