@@ -137,14 +137,14 @@ export class JournalStatus {
    * The run of the root has ended.
    * @returns the fault of the store, where it does not have a halt or an end that no row holds (F4)
    */
-  async ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Promise<Error | undefined> {
+  async ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Promise<{ readonly error: Error } | undefined> {
     const { scope } = this.#journal
     const { tree } = scope
     if (tree.running) this.#endRoot(status === 'cancelled' ? this.#cutOff : status)
     const app = this.#app
     const refused = await tree.settled(!app.isStored)
     const endedByItself = app.status === 'finished' || app.status === 'halted'
-    return refused !== undefined && !app.isStored && endedByItself ? scope.end(refused) : undefined
+    return refused && !app.isStored && endedByItself ? { error: scope.end(refused.error) } : undefined
   }
 
   /** A run of a root has ended that was cancelled for good before: only the lease of its claim ends. */

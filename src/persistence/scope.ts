@@ -12,7 +12,7 @@ import { Outage } from './outage.js'
 import { RunRequests } from './requests.js'
 import type { ScopeSettings } from './scope-settings.js'
 import type { StoredRecord } from './stored-record.js'
-import { TreeStatus } from './tree-status.js'
+import { type Refusal, TreeStatus } from './tree-status.js'
 import { underWay } from './under-way.js'
 
 // Owns: all writes below one root: the claim, the order, an unavailable store; whether a stored root may be resumed.
@@ -118,16 +118,16 @@ export class Scope {
   }
 
   /** Stores the summaries that have changed (P6). @returns the error with which a store refused them */
-  async #storeChanged(awaited: boolean): Promise<unknown> {
+  async #storeChanged(awaited: boolean): Promise<Refusal | undefined> {
     if (this.root !== undefined) this.#add(this.root)
     const all = [...this.#changed]
     this.#changed.clear()
-    let refused: unknown
+    let refused: Refusal | undefined
     for (const [scope, sources] of all) refused = (await scope.#storeOf(sources, awaited)) ?? refused
     return refused
   }
 
-  async #storeOf(sources: ReadonlySet<SummarySource>, awaited: boolean): Promise<unknown> {
+  async #storeOf(sources: ReadonlySet<SummarySource>, awaited: boolean): Promise<Refusal | undefined> {
     if (this.#claim === undefined) return undefined // the rows of its first save bring them
     const summaries = [...sources].flatMap((source) => source() ?? [])
     if (summaries.length === 0 && !this.#leaseIsDue && this.requests.past.length === 0) return undefined
@@ -139,7 +139,7 @@ export class Scope {
       const isOpen = this.fault === undefined
       if (isOpen && awaited && this.tree.running) this.end(error)
       else if (isOpen && !closedDrivers.has(this.settings.driver)) this.tree.changedLater(this.settings)
-      return error
+      return { error }
     }
     return undefined
   }

@@ -22,13 +22,18 @@ export interface OpenFacts {
   readonly dueAt: number | undefined
 }
 
+/** The error of a store that refused something. It is in an object, since an error may be a thenable. */
+export interface Refusal {
+  readonly error: unknown
+}
+
 /** What all that is left of a tree waits for: messages and times, or the delay before an attempt, or something else. */
 type Level = 'nothing' | 'siblings' | 'outside' | 'retry'
 
 const IDLE: OpenFacts = { pending: 0, retrying: false, dueAt: undefined }
 
 export class TreeStatus {
-  readonly #flush: (awaited: boolean) => Awaitable<unknown>
+  readonly #flush: (awaited: boolean) => Awaitable<Refusal | undefined>
   readonly #lease: Pick<Lease, 'hold' | 'release'>
   readonly #open = new Map<string, OpenFacts>()
   pending = 0
@@ -37,7 +42,7 @@ export class TreeStatus {
   #running = false
   #level: Level = 'nothing'
   #attended = false
-  #flushing: Promise<unknown> | undefined
+  #flushing: Promise<Refusal | undefined> | undefined
   #later = false
   /** Whether a timer runs for a change that could not be stored. */
   #again = false
@@ -49,7 +54,7 @@ export class TreeStatus {
   #limits: Map<string, number> | undefined
 
   /** @param flush stores the summaries that have changed; called and answered as {@link TreeStatus.settled} */
-  constructor(lease: Pick<Lease, 'hold' | 'release'>, flush: (awaited: boolean) => Awaitable<unknown>) {
+  constructor(lease: Pick<Lease, 'hold' | 'release'>, flush: (awaited: boolean) => Awaitable<Refusal | undefined>) {
     this.#lease = lease
     this.#flush = flush
   }
@@ -188,9 +193,9 @@ export class TreeStatus {
    * for stores; otherwise it ends a run that is under way (S4)
    * @returns the error with which a store refused it
    */
-  settled(awaited = false): Promise<unknown> {
+  settled(awaited = false): Promise<Refusal | undefined> {
     this.#later = false
-    const before = this.#flushing ?? Promise.resolve()
+    const before = this.#flushing ?? Promise.resolve(undefined)
     const ended = before
       .then(() => this.#flush(awaited))
       .finally(() => {

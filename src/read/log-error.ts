@@ -24,11 +24,6 @@ const WORDS_OF_REMOVAL: typeof WORDS = {
   EBUSY: ['another process uses it', 'Remove it again when that has ended.'],
 }
 
-/** What {@link LogError} takes besides the place. */
-interface LogErrorOptions extends ErrorOptions {
-  readonly operation?: 'read' | 'remove'
-}
-
 /**
  * A file or a folder of logs could not be read, or a log could not be removed. The call can be made again. Reading changes
  * nothing; what is left of a log that is removed in part is in no list.
@@ -45,7 +40,11 @@ export class LogError extends TeaselError {
 
   readonly operation: 'read' | 'remove'
 
-  constructor(path: string, systemCode: string, { operation = 'read', ...options }: LogErrorOptions = {}) {
+  constructor(
+    path: string,
+    systemCode: string,
+    { operation = 'read', ...options }: ErrorOptions & { readonly operation?: 'read' | 'remove' } = {},
+  ) {
     const own = operation === 'remove' ? WORDS_OF_REMOVAL[systemCode] : undefined
     const [what, remedy] = own ??
       WORDS[systemCode] ?? ['the system refused', 'Look the code up in the manual of the system.']

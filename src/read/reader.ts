@@ -51,7 +51,7 @@ export interface ReadFault {
   readonly runId?: string
   /** Its partition, where it is known. */
   readonly partitionKey?: string | null
-  /** Why, without a stack. `fields` of a {@link LogError} has the `path`. */
+  /** Why, without a stack. `fields` of a `LogError` has the `path`. */
   readonly error: ErrorData
 }
 

@@ -179,7 +179,7 @@ export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
   const end = async (): Promise<RunResult> => {
     await written
     const fault = parent === undefined && (await journal?.summary.ended(result.status))
-    return fault ? failedRun(app, fault) : result
+    return fault ? failedRun(app, fault.error) : result
   }
   return parent === undefined || written !== undefined ? end() : result
 }

@@ -44,7 +44,7 @@ export class SearchQuery {
     if (text === null) return undefined
     const number = /^(-1|\d{1,16})$/.test(text) ? Number(text) : Number.NaN
     if (Number.isSafeInteger(number) && number >= least) return number
-    return this.#fault(name, `a whole number, ${least} or more`)
+    return this.#fault(name, least < 0 ? 'a whole number' : `a whole number, ${least} or more`)
   }
 
   flag(name: string): boolean | undefined {

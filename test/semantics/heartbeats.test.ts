@@ -45,7 +45,14 @@ it('reports what each live branch does, with its progress where it has reported 
   const app = createApplication(kit.graph({ actions: { all } }), {
     ...{ entrypoint: 'all', state: {}, appId: 'run', clock, persister, leaseMs: 30_000, logger: quiet, interceptors },
   })
+  const delayed = defer()
+  let delays = 0
+  app.on('retry', () => {
+    delays += 1
+    if (delays === 3) delayed.resolve()
+  })
   const run = app.run()
+  await delayed.promise // however many turns a branch elsewhere takes
   await flush()
   clock.advance(10_000)
   await flush()

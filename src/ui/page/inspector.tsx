@@ -144,7 +144,10 @@ function useStateAt(
   fresh: string,
 ) {
   const { project, ...ref } = run.id
-  const key = sequenceId === undefined ? undefined : `state ${JSON.stringify([run.id, path, sequenceId, epoch, fresh])}`
+  const isLacking =
+    sequenceId === undefined ||
+    (sequenceId < 0 && run.apps.get(path)?.tree.value?.lacks.includes('first states') === true)
+  const key = isLacking ? undefined : `state ${JSON.stringify([run.id, path, sequenceId, epoch, fresh])}`
   return useLoaded(key, () =>
     clientOf(project).state({
       ...ref,

@@ -77,7 +77,7 @@ export async function open(browser: Browser, url: string, options: BrowserContex
   const faults: string[] = []
   page.on('pageerror', ({ message }) => faults.push(message))
   page.on('console', (message) => {
-    if (message.type() === 'error') faults.push(message.text())
+    if (message.type() === 'error') faults.push(`${message.text()} ${message.location().url}`)
   })
   await page.goto(url)
   return { page, faults }
