@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 /** After a write, so many times its duration passes before the next one. */
 const REST = 9
 /** The least time from one write to the next one, in milliseconds: what is fast is gathered. */
-const LEAST_MS = 1
+const LEAST_MS = 5
 /** How many bytes may wait to be written, of all runs. */
 const MOST_WAITING = 4_194_304
 /** A disk is slow that takes longer for a write, in milliseconds, and fewer bytes a millisecond. */
