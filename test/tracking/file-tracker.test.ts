@@ -560,6 +560,7 @@ describe('a fault of the disk', () => {
     expect(pace.mayWrite).toBe(false)
     now += 10_000
     pace.take(() => {}, 1) // a write that took no time
+    now += 4
     expect(pace.mayWrite).toBe(false)
     now += 1
     expect(pace.mayWrite).toBe(true)
