@@ -134,6 +134,7 @@ export class ActiveRun {
       return await Promise.race([this.ended, waiting])
     } finally {
       waits.changed = undefined
+      changes += 1 // what is still to be looked at would be of another run
     }
   }
 

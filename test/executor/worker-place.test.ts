@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { createApplication } from 'teasel'
+import type { Executor } from 'teasel/executor'
 import { processes } from 'teasel/executor/processes'
 import { threads } from 'teasel/executor/threads'
 import { describeApp } from 'teasel/live'
@@ -19,6 +20,16 @@ const workersIn = ({ maps }: Pick<AppNode, 'maps'>): unknown =>
     maps.flatMap((map) => map.branches.flatMap(({ items }) => items.map(({ key, worker }) => [key, worker]))),
   )
 
+/** A map with a branch in a worker and one in this process. */
+const asking = (executor: Executor) =>
+  kit.mapActions({
+    reads: [],
+    writes: ['sum'],
+    actions: { there: [branches.asks, { executor }], here: branches.asks },
+    state: () => ({}),
+    reduce: ({ results }) => ({ sum: results.length }),
+  })
+
 describe('the place of a worker', () => {
   it.each([
     ['threads', () => threads({ workers: 1 }), process.pid],
@@ -27,13 +38,7 @@ describe('the place of a worker', () => {
     const dir = folder()
     await using executor = make()
     await using tracker = fileTracker({ dir })
-    const map = kit.mapActions({
-      reads: [],
-      writes: ['sum'],
-      actions: { there: [branches.asks, { executor }], here: branches.asks },
-      state: () => ({}),
-      reduce: ({ results }) => ({ sum: results.length }),
-    })
+    const map = asking(executor)
     const app = createApplication(kit.graph({ actions: { map } }), {
       ...{ appId: 'run-1', entrypoint: 'map', state: {}, logger: quiet },
       tracker,
@@ -66,13 +71,7 @@ describe('the place of a worker', () => {
     const store = `sqlite:${join(dir, 'runs.db')}`
     await using persister = sqlitePersister({ file: join(dir, 'runs.db') })
     await using executor = threads({ workers: 1 })
-    const map = kit.mapActions({
-      reads: [],
-      writes: ['sum'],
-      actions: { there: [branches.asks, { executor }], here: branches.asks },
-      state: () => ({}),
-      reduce: ({ results }) => ({ sum: results.length }),
-    })
+    const map = asking(executor)
     const app = createApplication(kit.graph({ actions: { map } }), {
       ...{ appId: 'run-1', entrypoint: 'map', state: {}, logger: quiet, persister, leaseMs: 600 },
     })

@@ -2,13 +2,13 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { tryGet } from '../../internal/guards.js'
 
-// Owns: who wrote the logs of a folder: a file tracker, or the tracker of Burr.
+// Owns: which program wrote the logs of a folder: a file tracker, or the tracker of Burr.
 // A folder is read two levels deep, and so many names of each: it may be any folder of a machine.
 
 const MOST_NAMES = 200
 
 /**
- * Who wrote the logs of a folder. `teasel`: a project in it has the folder `runs`. `burr`: a project in it has an
+ * The program that wrote the logs of a folder. `teasel`: a project in it has the folder `runs`. `burr`: a project in it has an
  * application with the graph or the log of Burr's `LocalTrackingClient`. Undefined for any other folder, or none.
  */
 export function folderKind(dir: string): 'teasel' | 'burr' | undefined {

@@ -46,7 +46,6 @@ export function assertProgram(url: URL): void {
   )
 }
 
-/** True where this package runs from its source, in its own tests. */
 /**
  * The program of a worker in the package. The build moves code that several entry points share into files above them, so
  * the place of this file tells less than the folder of the program.
@@ -56,6 +55,7 @@ export function packagedWorker(here: string): URL {
   return existsSync(below) ? below : new URL('../worker/index.js', here)
 }
 
+/** True where this package runs from its source, in its own tests. */
 export const isSource = (url: URL): boolean => url.pathname.endsWith('.ts')
 
 /** Prints a line of a worker. */
