@@ -34,6 +34,19 @@ const anything = fc.oneof(
 )
 const query = fc.oneof(
   { weight: 1, arbitrary: anything },
+  // A good query of most methods, so that some are answered, whatever the seed.
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      ...{
+        runId: fc.constant('run-1'),
+        partitionKey: fc.constant(null),
+        path: fc.constant(''),
+        map: fc.constant('fan'),
+      },
+      ...{ visit: fc.constant(1), limit: fc.constantFrom(1, 1000), follow: fc.constant(false) },
+    }),
+  },
   {
     weight: 9,
     arbitrary: fc.record(
