@@ -1,6 +1,6 @@
-import { isThenable, nameOf } from '../internal/guards.js'
+import { isThenable, nameOf, observe } from '../internal/guards.js'
 import type { ActionFacts } from '../lifecycle/event-facts.js'
-import type { AnyEvent, EventType } from '../lifecycle/events.js'
+import type { AnyEvent, EventType, RunEnd } from '../lifecycle/events.js'
 import type { Tracker } from '../tracking/tracker.js'
 import type { EventSource, EventSystem } from './event-source.js'
 
@@ -84,6 +84,16 @@ export function record(source: EventSource, tracker: Tracker, event: AnyEvent): 
   } catch (error) {
     reportTracker(source, tracker, event, error)
   }
+}
+
+/** Hands the end of a run to trackers of maps, which get only the events below. */
+export function recordEnd(source: EventSource, trackers: Iterable<Tracker> | undefined, event: RunEnd): void {
+  for (const tracker of trackers ?? [])
+    observe(
+      (end: RunEnd) => tracker.end?.(end),
+      event,
+      (error) => reportTracker(source, tracker, event, error),
+    )
 }
 
 /** The fault of a tracker is no event once the root has ended, or while such an event is recorded. */

@@ -11,7 +11,7 @@ import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
 import type { TrackedRun, Tracker } from '../tracking/tracker.js'
 import { Attendance } from './cancel/deadline.js'
-import { record } from './emit.js'
+import { record, recordEnd } from './emit.js'
 import type { Carried, EventSource, EventSystem } from './event-source.js'
 import { defaultPlace } from './map/branch-maker.js'
 import type { ReportedAttempt } from './step/report.js'
@@ -72,6 +72,12 @@ const NO_INTERCEPTORS: readonly Interceptor[] = []
 /** An event that waits for those before it. */
 type Delivery = readonly [event: AnyEvent, source: EventSource, tracker: Tracker | undefined]
 
+/** A run as its tracker got it, and the trackers of maps that were told of it. */
+interface ToldRun {
+  readonly run: TrackedRun
+  below: Set<Tracker> | undefined
+}
+
 /** The root application, as a lost store cancels it. */
 interface RootApp {
   cancel(reason: unknown, cause: CancelCause, by: string): unknown
@@ -107,8 +113,8 @@ export class AppSystem {
   standIn: ((app: EventSource, attempt: ReportedAttempt & { readonly signal: AbortSignal }) => unknown) | undefined
   /** The root of the tree. */
   root: RootApp | undefined
-  /** The run as its tracker got it; undefined without a tracker. */
-  tracked: TrackedRun | undefined
+  /** The run under way; undefined without a tracker. */
+  tracked: ToldRun | undefined
   readonly #emit: ((event: AnyEvent) => void) | undefined
   #runId: string | undefined
   #seq = 0
@@ -194,6 +200,7 @@ export class AppSystem {
 
   #deliver(event: AnyEvent, source: EventSource, tracker: Tracker | undefined): void {
     if (tracker !== undefined) record(source, tracker, event)
+    if (event.type === 'run.end' && source.parent === undefined) recordEnd(source, this.tracked?.below, event)
     if (this.#emit === undefined && this.listeners.isEmpty) return
     const fault = (error: unknown): void => this.logger.error(`A listener of "${event.type}" threw.`, error)
     if (this.#emit !== undefined) observe(this.#emit, event, fault)

@@ -1,6 +1,6 @@
 import type { ActionContext } from '../action/context.js'
 import { isThenable } from '../internal/guards.js'
-import type { AnyEvent } from '../lifecycle/events.js'
+import type { AnyEvent, RunEnd } from '../lifecycle/events.js'
 import type { CarriedBranch, CarriedRun, CarriedStep, TrackedRun, Tracker } from './tracker.js'
 
 /**
@@ -44,6 +44,9 @@ export function combineTrackers(...trackers: readonly Tracker[]): Tracker {
       begin: (run: TrackedRun) => each((one) => one.begin?.(run)) as undefined,
     }),
     track: (event: AnyEvent) => each((one) => one.track(event)) as undefined,
+    ...(trackers.some(({ end }) => end !== undefined) && {
+      end: (event: RunEnd) => each((one) => one.end?.(event)) as undefined,
+    }),
     ...(surrounding.length > 0 && {
       within: <T>(context: ActionContext, code: () => T, span?: string): T =>
         surrounding.reduceRight<() => T>((inner, one) => () => one.within?.(context, inner, span) as T, code)(),

@@ -1,6 +1,6 @@
 import type { AnyRunnable } from '../action/action.js'
 import type { ActionContext, Path } from '../action/context.js'
-import type { AnyEvent } from '../lifecycle/events.js'
+import type { AnyEvent, RunEnd } from '../lifecycle/events.js'
 import type { State } from '../state/freeze.js'
 
 /** A run of a root application, as a tracker sees it before its first event. */
@@ -75,6 +75,11 @@ export interface Tracker {
    * root application and to the logger; the run continues.
    */
   track(event: AnyEvent): void
+  /**
+   * Called synchronously with the end of a run, of a tracker of a map that was told of it: its `track` gets only what is
+   * below the map. A throw or a rejection is reported as one of `track` is.
+   */
+  end?(event: RunEnd): void
   /**
    * Surrounds the code of an action, so that the context of a platform follows it: that of OpenTelemetry, for example.
    * It calls `code` once, at once, and returns its result. Called after the `step.start` or `span.start` was tracked. A

@@ -632,16 +632,59 @@ describe('trackers of maps', () => {
     expect((await fileReader({ dir }).describe({ runId: 'run-1' }))?.run).toMatchObject({ status: 'finished' })
   })
 
-  it('may be another one, which records only what is below (S-099)', async () => {
+  it('may be another one, which records only what is below, and the end of the run (S-099)', async () => {
     const [dir, other] = [folder(), folder()]
     await using tracker = fileTracker({ dir })
     await using own = fileTracker({ dir: other })
     await run(tracker, own)
     own.flush()
     expect(await paths(dir)).toEqual([''])
-    expect(await paths(other)).toEqual(['map/x', 'map/y'])
+    expect(await paths(other)).toEqual(['', 'map/x', 'map/y'])
+    const above = (await eventsOf(other)).filter(({ path }) => path.length === 0)
+    expect(above.map(({ type }) => type)).toEqual(['run.end'])
     const tree = await fileReader({ dir: other }).describe({ runId: 'run-1', path: 'map/x' })
     expect(tree?.root).toMatchObject({ status: 'done', sequenceId: 0 })
+  })
+
+  it('tell the end of the run in a log of the branches alone', async () => {
+    const other = folder()
+    await using own = fileTracker({ dir: other })
+    await run(combineTrackers({ track: () => {} }), combineTrackers(own))
+
+    const runs = (await fileReader({ dir: other }).list()).items
+
+    expect(runs.map(({ runId, status }) => [runId, status])).toEqual([['run-1', 'finished']])
+  })
+
+  it('get each run once, however often their map is visited: its numbers are those of the run', async () => {
+    const other = folder()
+    await using own = fileTracker({ dir: other })
+    const map = kit.mapStates({
+      reads: ['n'],
+      writes: ['n'],
+      tracker: own,
+      action: shout,
+      states: { x: { item: 'x' } },
+      reduce: ({ state }) => ({ n: state.n + 1 }),
+    })
+    const graph = kit.graph({
+      actions: { map },
+      transitions: { map: [{ to: 'map', when: ({ state }) => state.n < 3 }] },
+    })
+    const app = createApplication(graph, {
+      appId: 'run-1',
+      entrypoint: 'map',
+      state: { n: 0 },
+      tracker: { track: () => {} },
+    })
+    const seen: number[] = []
+    app.on('branch.settled', ({ seq }) => void seen.push(seq))
+    await app.run()
+
+    const settled = (await eventsOf(other)).filter(({ type }) => type === 'branch.settled')
+
+    expect(settled.map(({ seq }) => seq)).toEqual(seen)
+    expect(seen).toHaveLength(3)
   })
 
   it('go on under the same run after a resume, whose branches are told once (S-095)', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { AnyEvent } from '../../lifecycle/events.js'
+import type { AnyEvent, RunEnd } from '../../lifecycle/events.js'
 import { consoleLogger, type Logger, safeLogger } from '../../lifecycle/logger.js'
 import { MERGE_MS } from '../../log/chunk-merge.js'
 import { foldedSummary } from '../../log/fold-tree.js'
@@ -159,6 +159,11 @@ export class DiskTracker implements FileTracker {
       this.#tell([log])
       this.#rest()
     } else this.#schedule(log)
+  }
+
+  /** The end of a run stands also in a log of its branches alone. */
+  end(event: RunEnd): void {
+    this.track(event)
   }
 
   /** The log of a run that began elsewhere. */

@@ -28,14 +28,18 @@ export function beginTracking(app: Application): void {
     ...(position !== undefined && { position }),
     ...(next !== undefined && { next }),
   }
-  system.tracked = run
+  system.tracked = { run, below: undefined }
   tell(app, tracker, { ...run, state: publicState(state) })
 }
 
-/** Describes the run to the tracker of a map, unless it is that of its application. */
+/** Describes the run to the tracker of a map, unless it is that of its application. Each is told once. */
 export function beginBelow(app: Application, tracker: Tracker | undefined): void {
   const { tracked } = app.system
-  if (tracker !== undefined && tracker !== app.tracker && tracked !== undefined) tell(app.root, tracker, tracked)
+  if (tracker === undefined || tracker === app.root.tracker || tracked === undefined) return
+  tracked.below ??= new Set()
+  if (tracked.below.has(tracker)) return
+  tracked.below.add(tracker)
+  tell(app.root, tracker, tracked.run)
 }
 
 function tell(source: EventSource, tracker: Tracker, run: TrackedRun): void {
