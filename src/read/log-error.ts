@@ -57,3 +57,6 @@ export class LogError extends TeaselError {
     this.systemCode = systemCode
   }
 }
+
+/** Whether a log was read that is none: nothing but its name is known. */
+export const isDamaged = (error: unknown): boolean => LogError.is(error) && error.systemCode === 'EBADMSG'

@@ -2,6 +2,7 @@ import type { ActionName, ActionRequest, CancelOutcome, CancelRequest, Outcome, 
 import { ACTION_NAMES } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import { cancelStored } from '../persistence/cancel-stored.js'
+import { isDamaged } from '../read/log-error.js'
 import type { RunSummary } from '../read/run-summary.js'
 import { printedPath } from '../read/wire-path.js'
 import { isHeld, liveOf, noMap, refuseEnded, refuseHeld, refuseOtherMap, storeOf, targetOf } from './action-target.js'
@@ -109,12 +110,19 @@ const noProcess = (): UiError =>
     hint: 'Cancel the whole run, or resume it and then cancel that part.',
   })
 
+/** Removes a run; one whose log is damaged too. */
 async function removeRun(project: OpenProject, request: ActionRequest): Promise<Outcome> {
-  const { run } = await targetOf(project, request)
   const { runId, partitionKey = null, dryRun = false } = request
   const { persister, remove } = project
+  const run = await targetOf(project, request).then(
+    (target) => target.run,
+    (error: unknown) => {
+      if (remove === undefined || !isDamaged(error)) throw error
+      return persister?.describe({ runId, partitionKey, depth: 1, first: 1 }).then((tree) => tree?.run)
+    },
+  )
   if (remove === undefined) storeOf(project, 'Remove it')
-  refuseHeld(run, 'remove')
+  if (run !== undefined) refuseHeld(run, 'remove')
   const text = `"${runId}" and everything below it`
   if (dryRun) return { done: false, text: `Would delete ${text}.` }
   await persister?.delete({ appId: runId, partitionKey })

@@ -1,7 +1,9 @@
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApplication, defineState } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
+import { fileTracker } from 'teasel/tracking/file'
 import { createUiHandler } from 'teasel/ui'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../src/cli/run-source.js'
@@ -181,5 +183,28 @@ describe('teasel runs rm', () => {
     expect(err).toContain('no run "nobody"')
     expect((await call(['runs', 'show', 'old'], { env })).err).toContain('no run "old"')
     expect((await call(['runs', 'rm'], { env })).code).toBe(2)
+  })
+
+  it('deletes a run whose log is damaged, of which nothing else can be told', async () => {
+    const dir = join(folder.path, 'damaged')
+    const kit = defineState<{ n: number }>()
+    {
+      await using tracker = fileTracker({ dir })
+      const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+      const graph = kit.graph({ actions: { add } })
+      for (const appId of ['bad', 'good'])
+        await createApplication(graph, { appId, entrypoint: 'add', state: { n: 0 }, tracker }).run()
+    }
+    writeFileSync(join(dir, 'default/runs/bad.0.0.jsonl'), 'damaged\n')
+
+    const shown = await call(['runs', 'show', 'bad', '--dir', dir])
+    const dry = await call(['runs', 'rm', 'bad', '--dir', dir, '--dry-run'])
+    const left = readdirSync(join(dir, 'default/runs'))
+    const removed = await call(['runs', 'rm', 'bad', '--dir', dir])
+
+    expect([shown.code, shown.err]).toEqual([1, expect.stringContaining('its first line is damaged')])
+    expect([dry.code, left]).toEqual([0, ['bad.0.0.jsonl', 'good.0.0.jsonl']])
+    expect([removed.code, removed.out]).toEqual([0, '✓ Deleted "bad" and everything below it.\n'])
+    expect(readdirSync(join(dir, 'default/runs'))).toEqual(['good.0.0.jsonl'])
   })
 })

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { ActionRequest, Outcome, RunActions, RunOutcome } from '../../client/api.js'
 import { isPlainObject, messageOf } from '../../internal/guards.js'
+import { isDamaged } from '../../read/log-error.js'
 import type { Json } from '../../read/payload.js'
 import type { RunTarget } from '../../read/reader.js'
 import type { Pending } from '../../read/tree.js'
@@ -162,6 +163,16 @@ async function readText(file: string): Promise<string> {
   }
 }
 
+/** A run as it is found; of one whose log is damaged, its name alone. */
+async function removable(source: RunSource, given: Given, runId: string): Promise<RunTarget> {
+  try {
+    return await findRun(source, given, runId)
+  } catch (error) {
+    if (!isDamaged(error)) throw error
+    return { runId, partitionKey: given.text('partition') ?? null }
+  }
+}
+
 /** `teasel runs rm`: several runs, and the faults of all. */
 export const runsRm: CommandCode = async (given, io) => {
   await using source = await openSource(given, io)
@@ -169,7 +180,7 @@ export const runsRm: CommandCode = async (given, io) => {
   let code: ExitCode = EXIT.done
   for (const text of given.args) {
     try {
-      const { runId, partitionKey } = await findRun(source, given, addressOf(text).runId)
+      const { runId, partitionKey } = await removable(source, given, addressOf(text).runId)
       await told(
         await actions.remove({ runId, partitionKey, ...(given.flag('dry-run') && { dryRun: true }) }),
         given,
