@@ -97,7 +97,8 @@ if (server !== undefined) {
 
     it('waits no longer than its limit for a server that gives no answer, and connects anew then', async () => {
       const proxy = kept(await startProxy(port))
-      const persister = persisterOf(newPrefix(), { connection: `redis://127.0.0.1:${proxy.port}`, timeoutMs: 100 })
+      // Long enough for a connection on a busy machine.
+      const persister = persisterOf(newPrefix(), { connection: `redis://127.0.0.1:${proxy.port}`, timeoutMs: 1_000 })
       const { driver } = persister
       await driver.claim(root('app'), 'one')
       const before = proxy.opened()
