@@ -14,6 +14,7 @@ export default defineConfig({
   test: {
     root,
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/built/setup.ts'],
     // A passing test prints nothing here; a failing one shows everything.
     silent: 'passed-only',
     testTimeout: 60_000,

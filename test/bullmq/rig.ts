@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { BullmqWorkerOptions } from 'teasel/executor/bullmq'
+import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 
 // Worker processes over a found Redis.
 
@@ -26,7 +27,7 @@ export interface WorkerProcessOptions extends Omit<BullmqWorkerOptions, 'registr
 /** Starts a program of the fixtures. */
 export const startFixture = (name: string, options: object): ChildProcess =>
   fork(fileURLToPath(new URL(`./fixtures/${name}.ts`, import.meta.url)), [JSON.stringify(options)], {
-    execArgv: ['--import', 'tsx'],
+    execArgv: [...SOURCE_ARGUMENTS],
     stdio: ['ignore', 1, 2, 'ipc'],
   })
 

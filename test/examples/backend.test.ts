@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 import { ROOT } from '../tools/vitest-report.js'
 
 /** An instance in a process of its own. */
@@ -41,7 +42,7 @@ async function start(store: string, ms: { research: number; coolOff: number; lea
     COOL_OFF_MS: String(ms.coolOff),
     LEASE_MS: String(ms.lease ?? 1_000),
   }
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/17-backend.ts'], { cwd: ROOT, env })
+  const child = spawn(process.execPath, [...SOURCE_ARGUMENTS, 'examples/17-backend.ts'], { cwd: ROOT, env })
   children.add(child)
   const lines: string[] = []
   const errors: string[] = []

@@ -9,6 +9,7 @@ import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createBackend } from '../../examples/16-jobs-that-survive.js'
 import { jobGraph } from '../../examples/jobs/graph.js'
+import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 import { defer, flush, untilAborted } from '../support/deferred.js'
 import { ROOT } from '../tools/vitest-report.js'
 
@@ -93,7 +94,7 @@ describe('a backend whose jobs survive', () => {
 
   it('ends with code 0 on SIGTERM', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'teasel-jobs-'))
-    const program = ['--import', 'tsx', 'examples/16-jobs-that-survive.ts', join(folder, 'jobs.db')]
+    const program = [...SOURCE_ARGUMENTS, 'examples/16-jobs-that-survive.ts', join(folder, 'jobs.db')]
     const child = spawn(process.execPath, program, { cwd: ROOT })
     await once(child.stdout, 'data')
 

@@ -18,6 +18,7 @@ import { drawn, runDrawing } from '../../examples/23-from-json.js'
 import { nearby, squares } from '../../examples/24-own-executor.js'
 import { addresses, addressOf } from '../../examples/addresses.js'
 import { askModel } from '../../examples/models.js'
+import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 import { blockOf, pictures, shownIn } from '../tools/pictures.js'
 import { ROOT } from '../tools/vitest-report.js'
 
@@ -225,7 +226,7 @@ describe('each example', () => {
 
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', '--input-type=module', '-e', program],
+      [...SOURCE_ARGUMENTS, '--input-type=module', '-e', program],
       {
         cwd: ROOT,
         encoding: 'utf8',

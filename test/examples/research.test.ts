@@ -7,6 +7,7 @@ import { planOf } from '../../examples/research/plan.js'
 import type { Search } from '../../examples/research/retrievers.js'
 import { sentencesOf, stem } from '../../examples/research/words.js'
 import { wrap } from '../../examples/research/wrap.js'
+import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 import { findRedis } from '../support/redis.js'
 
 const library = await Library.read()
@@ -147,7 +148,7 @@ const redis = await findRedis()
 function program(...args: (string | NodeJS.ProcessEnv)[]) {
   const words = args.filter((one) => typeof one === 'string')
   const env = Object.assign({}, process.env, ...args.filter((one) => typeof one !== 'string')) as NodeJS.ProcessEnv
-  const command = ['--import', 'tsx', 'examples/research.ts', ...words]
+  const command = [...SOURCE_ARGUMENTS, 'examples/research.ts', ...words]
   return spawnSync(process.execPath, command, { encoding: 'utf8', env })
 }
 

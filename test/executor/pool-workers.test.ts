@@ -6,6 +6,7 @@ import type { WorkerLine } from 'teasel/executor/threads'
 import { threads } from 'teasel/executor/threads'
 import { describe, expect, it } from 'vitest'
 import { createDeferred } from '../../src/internal/deferred.js'
+import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 import { type Item, mapIn, mostAtOnce, statesOf } from './fixtures/map-in.js'
 import { POOLS, using } from './pool-rig.js'
 
@@ -18,7 +19,7 @@ function start(...args: readonly string[]): {
   text: () => string
   line: (part: string) => Promise<string>
 } {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...SOURCE_ARGUMENTS, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   const waiting: (() => void)[] = []
   for (const stream of [child.stdout, child.stderr])

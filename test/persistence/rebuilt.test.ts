@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 import { afterAll, describe, expect, it } from 'vitest'
+import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 import { publicEntries } from '../tools/entries.js'
 import { ROOT } from '../tools/vitest-report.js'
 
@@ -28,7 +29,7 @@ async function builtAs(name: string, options: BuildOptions): Promise<string> {
 }
 
 function runs(program: string, ...args: readonly string[]): unknown {
-  const loader = program.endsWith('.ts') ? ['--import', 'tsx'] : []
+  const loader = program.endsWith('.ts') ? SOURCE_ARGUMENTS : []
   const { stdout, stderr } = spawnSync(process.execPath, [...loader, program, join(folder, 'jobs.db'), ...args], {
     encoding: 'utf8',
   })

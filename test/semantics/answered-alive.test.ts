@@ -6,6 +6,7 @@ import { createApplication, defineMessage, defineState, resumeOrCreate, type } f
 import { createPersister, memoryPersister, PersistenceError, type Persister, sendStored } from 'teasel/persistence'
 import { sqlitePersister } from 'teasel/persistence/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
+import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 import { defer, flush } from '../support/deferred.js'
 import { emitted } from '../support/events.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -351,7 +352,7 @@ describe('a process whose run waits', () => {
   const run = (code: string): string => {
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', '--input-type=module', '-e', code],
+      [...SOURCE_ARGUMENTS, '--input-type=module', '-e', code],
       {
         encoding: 'utf8',
         timeout: 20_000,

@@ -8,6 +8,7 @@ import type { Transport, WorkerEvents, WorkerHandle } from '../../pool/transport
 import { createExecutor } from '../../remote/create-executor.js'
 import {
   assertProgram,
+  builtWorker,
   defaultWorkers,
   envOf,
   execArgvOf,
@@ -155,6 +156,8 @@ function programOf(options: ProcessesOptions): Program {
   const { worker } = options
   if (worker !== undefined) return { path: fileURLToPath(new URL(worker)), execArgv, env: {} }
   if (!isSource(new URL(import.meta.url))) return { path: fileURLToPath(PACKAGED), execArgv, env: {} }
+  const built = builtWorker()
+  if (built !== undefined) return { path: fileURLToPath(built), execArgv, env: {} }
   const register = TSX_APIS.map(
     (api) => `import { register as ${api} } from ${JSON.stringify(tsxApi(api, import.meta.url))}; ${api}()`,
   )

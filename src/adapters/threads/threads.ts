@@ -8,6 +8,7 @@ import type { Transport, WorkerEvents, WorkerHandle } from '../../pool/transport
 import { createExecutor } from '../../remote/create-executor.js'
 import {
   assertProgram,
+  builtWorker,
   defaultWorkers,
   envOf,
   execArgvOf,
@@ -119,6 +120,8 @@ const SOURCE = new URL('../worker/index.ts', import.meta.url)
 function programOf({ worker }: ThreadsOptions): { readonly url: URL; readonly env: NodeJS.ProcessEnv } {
   if (worker !== undefined) return { url: new URL(worker), env: {} }
   if (!isSource(new URL(import.meta.url))) return { url: PACKAGED, env: {} }
+  const built = builtWorker()
+  if (built !== undefined) return { url: built, env: {} }
   const tsx = TSX_APIS.map(
     (api) => `import { register as ${api} } from ${JSON.stringify(tsxApi(api, import.meta.url))}; ${api}()`,
   )

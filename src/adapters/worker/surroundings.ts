@@ -58,5 +58,11 @@ export function packagedWorker(here: string): URL {
 /** True where this package runs from its source, in its own tests. */
 export const isSource = (url: URL): boolean => url.pathname.endsWith('.ts')
 
+/** The program of a worker that those tests have built: its source starts slowly. */
+export function builtWorker(): URL | undefined {
+  const { TEASEL_BUILT: folder } = process.env
+  return folder === undefined ? undefined : new URL('adapters/worker/index.js', folder)
+}
+
 /** Prints a line of a worker. */
 export const print = (stream: OutputStream, line: string): void => void process[stream].write(`${line}\n`)

@@ -11,6 +11,7 @@ import { memoryPersister } from 'teasel/persistence'
 import { fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { SOURCE_ARGUMENTS } from '../../support/built/arguments.js'
 import { findChromium } from '../../support/chromium.js'
 import { defer, untilAborted } from '../../support/deferred.js'
 import { quiet } from '../../support/quiet-logger.js'
@@ -19,7 +20,6 @@ import { expenseGraph, FEW, openExpense, runSurvey } from './story.js'
 
 const chromium = findChromium()
 const PROGRAM = fileURLToPath(new URL('live-program.ts', import.meta.url))
-const TSCONFIG = fileURLToPath(new URL('../../../tsconfig.json', import.meta.url))
 
 describe.skipIf(chromium === undefined)('the page while things happen, in a browser', () => {
   let browser: Browser
@@ -46,8 +46,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
   /** A run in another process: it makes a step for each word that it is sent. */
   async function otherProcess(appId: string): Promise<ChildProcess> {
     const child = fork(PROGRAM, [dir, appId], {
-      execArgv: ['--import', 'tsx'],
-      env: { ...process.env, TSX_TSCONFIG_PATH: TSCONFIG },
+      execArgv: [...SOURCE_ARGUMENTS],
     })
     closed.push(() => child.kill('SIGKILL'))
     await once(child, 'message')
