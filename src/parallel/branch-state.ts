@@ -134,8 +134,10 @@ export function callSource(
 
 /** A branch that a fan-out will have. */
 interface Outlined {
-  /** Key of the branch; `*` stands for any number of similar branches. */
+  /** Key of the branch; the key of its action in a product; `*` where no key is known. */
   readonly key: string
+  /** Whether it stands for any number of similar branches. */
+  readonly isMany: boolean
   readonly branch: AnyRunnable
   /** Its key in a record of actions. */
   readonly named?: string | undefined
@@ -147,25 +149,25 @@ export function outlineOf(body: ActionBody): readonly Outlined[] {
   const { source } = body
   switch (source.kind) {
     case 'graph':
-      return [{ key: '', branch: source.branch }]
+      return [{ key: '', branch: source.branch, isMany: false }]
     case 'states':
-      return [{ key: '*', branch: source.branch }]
+      return [{ key: '*', branch: source.branch, isMany: true }]
     case 'tasks':
       return []
     case 'actions':
     case 'product':
-      return outlineOfActions(source.actions)
+      return outlineOfActions(source.actions, source.kind === 'product')
     default:
       return assertNever(source)
   }
 }
 
-function outlineOfActions(actions: unknown): readonly Outlined[] {
-  if (isBranch(actions)) return [{ key: '*', branch: actions }]
+function outlineOfActions(actions: unknown, isMany: boolean): readonly Outlined[] {
+  if (isBranch(actions)) return [{ key: '*', branch: actions, isMany: true }]
   if (!Array.isArray(actions) && !isPlainObject(actions)) return []
   return Object.entries(actions).flatMap(([name, entry]: [string, unknown]): Outlined[] => {
     const [thing, options] = Array.isArray(entry) ? (entry as readonly unknown[]) : [entry]
     const key = isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
-    return isBranch(thing) ? [{ key, branch: thing, named: Array.isArray(actions) ? undefined : name }] : []
+    return isBranch(thing) ? [{ key, branch: thing, isMany, named: Array.isArray(actions) ? undefined : name }] : []
   })
 }

@@ -1,6 +1,12 @@
-export type { MachineConfig, MachineMeta, MachineState, MachineTransition } from '../runtime/actor/machine-config.js'
+export type {
+  MachineConfig,
+  MachineMeta,
+  MachineRun,
+  MachineState,
+  MachineTransition,
+} from '../runtime/actor/machine-config.js'
 export { type DotOptions, toDot } from './dot.js'
-export { type MachineEvent, type MachineGuards, machineGuards, toMachine } from './machine.js'
+export { type MachineEvent, type MachineGuards, type MachineOptions, machineGuards, toMachine } from './machine.js'
 export { type MermaidOptions, toMermaid } from './mermaid.js'
 export { type OutlineOptions, toOutline } from './outline.js'
 export { analyse, type GraphReport } from './paths.js'

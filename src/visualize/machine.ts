@@ -1,12 +1,20 @@
 import type { AnyRunnable } from '../action/action.js'
 import { planOf } from '../graph/plan-of.js'
 import { guardsOf, type MachineConfig, machineConfigOf } from '../runtime/actor/machine-config.js'
+import { markedConfig } from './machine-marks.js'
+import type { RunMarks } from './run-marks.js'
 
 /** The event that leaves a state: the state of the application after the action, or the error of the action. */
 export interface MachineEvent {
   readonly type: string
   readonly state: unknown
   readonly error?: unknown
+}
+
+/** Options of a statechart. */
+export interface MachineOptions {
+  /** What a run did, from `readMarks`: it is in the `meta.run` of each state. */
+  readonly run?: RunMarks | undefined
 }
 
 /** Guards for `createMachine(config).provide({ guards })`. */
@@ -19,7 +27,8 @@ export type MachineGuards = Readonly<Record<string, (args: { readonly event: Mac
  * Each action is a state. On the event `done.<action>` the first transition whose guard holds is taken, on
  * `error.<action>` the first error transition; when none holds, the target is the final state `(finished)`. A map
  * action is a parallel state with the graphs of those branches known before it runs (`*` stands for any number of
- * them).
+ * them). With a run, the `meta.run` of a state has what the run did there: its status, numbers of steps and branches,
+ * and how often each transition was taken; ids, states and transitions are the same.
  *
  * @example
  * ```ts
@@ -31,8 +40,9 @@ export type MachineGuards = Readonly<Record<string, (args: { readonly event: Mac
  * ```
  * @see https://stately.ai/docs/machines
  */
-export function toMachine(branch: AnyRunnable): MachineConfig {
-  return machineConfigOf(planOf(branch).plan)
+export function toMachine(branch: AnyRunnable, { run }: MachineOptions = {}): MachineConfig {
+  const config = machineConfigOf(planOf(branch).plan)
+  return run === undefined ? config : markedConfig(config, run)
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   type BranchPicture,
   type EdgePicture,
   type GraphPicture,
+  manyOf,
   type PictureOptions,
   printedName,
 } from './picture.js'
@@ -74,16 +75,22 @@ function actionPicture(name: string, { meta, tags, states }: MachineState, path:
   }
 }
 
-function branchPicture(key: string, { initial, states }: MachineState, map: string, depth: number): BranchPicture {
-  const isGraph = key === '(graph)'
-  const path = `${map}/${isGraph ? '~' : printedName(key)}`
+/** The address of a region of a map. @param map the address of the map */
+export function branchPath(map: string, key: string, { meta }: Pick<MachineState, 'meta'>): string {
+  if (key === '*' || key === '(graph)') return `${map}/${key === '*' ? '*' : '~'}`
+  return `${map}/${meta.many === true ? manyOf(key) : printedName(key)}`
+}
+
+function branchPicture(key: string, region: MachineState, map: string, depth: number): BranchPicture {
+  const { initial, states, meta: own } = region
+  const path = branchPath(map, key, region)
   const actions = Object.entries(states ?? {}).filter(([name]) => name !== FINISHED)
   // A graph of one action is drawn as its branch, unless there are branches in it.
   const isSingle = actions.length <= 1 && actions.every(([, { meta }]) => meta.kind !== 'map')
   return {
-    path: key === '*' ? `${map}/*` : path,
-    name: key === '*' ? 'each branch' : isGraph ? 'graph' : key,
-    isMany: key === '*',
+    path,
+    name: key === '*' ? 'each branch' : key === '(graph)' ? 'graph' : key,
+    isMany: own.many === true,
     graph:
       isSingle || states === undefined || initial === undefined
         ? undefined

@@ -5,7 +5,7 @@ import { escapeName } from '../action/context.js'
 // or what a run adds (run-marks.ts).
 // D1  Every action, transition and halt of the drawn levels is in the picture once, in the order of the graph.
 // D2  An address is printed as the path of an application is, without visits: `compare/gpt4/draft`. Branches that are
-//     known only when the map runs are one, whose key is `*`.
+//     known only when the map runs are one, whose key is `*`; `gpt4.*` for those of one action of a product.
 
 /** Options of every picture. */
 export interface PictureOptions {
@@ -39,7 +39,7 @@ export interface ActionPicture {
 /** A branch of a map, as it is drawn. */
 export interface BranchPicture {
   readonly path: string
-  /** Its key; `each branch` for those that are known when the map runs, `graph` for a sub-graph. */
+  /** Its key; that of its action in a product, `each branch` where no key is known, `graph` for a sub-graph. */
   readonly name: string
   /** Whether it stands for any number of branches. */
   readonly isMany: boolean
@@ -62,3 +62,6 @@ export interface EdgePicture {
 
 /** As in a printed path. */
 export const printedName = (name: string): string => (name === '' ? '~' : escapeName(name))
+
+/** The key that stands for the branches of one action of a product. @param name the key of the action */
+export const manyOf = (name: string): string => printedName(`${name}.*`)

@@ -236,6 +236,16 @@ const isWild = (path: string): boolean => path.split('/').some((part, i) => i % 
 export const markAt = (run: RunMarks | undefined, path: string): ActionMark | undefined =>
   run !== undefined && Object.hasOwn(run.actions, path) ? run.actions[path] : undefined
 
+/** The marks of several branches as one: the status that needs most attention, and sums. */
+export function mergedMarks(marks: readonly ActionMark[]): ActionMark | undefined {
+  return marks.reduce<ActionMark | undefined>((one, other) => {
+    if (one === undefined) return other
+    const branches = other.branches === undefined ? one.branches : sum(one.branches, other.branches)
+    const steps = one.steps + other.steps
+    return { status: worse(one.status, other.status), steps, ...(branches && { branches }) }
+  }, undefined)
+}
+
 /** The key of a way in {@link RunMarks}. */
 export const edgeOf = (from: string, to: string | undefined): string => `${from} > ${to ?? ''}`
 

@@ -76,20 +76,30 @@ function boxesOfMap(action: ActionPicture, keys: readonly string[] | undefined):
     return boxOf(action, key, `${action.path}/${printedName(key)}`, name)
   })
   // Branches that are known by name, and have not been made yet.
-  return [...made, ...action.branches.filter((one) => !one.isMany && !used.has(one))]
+  return [...made, ...action.branches.filter((one) => !isAnyOf(action, one) && !used.has(one))]
 }
 
 /** The branch that a box is drawn after: its own one, that of its action in a product, or the one for any number. */
 function templateOf({ path, branches }: ActionPicture, key: string): BranchPicture | undefined {
   const own = branches.find((one) => !one.isMany && one.path === `${path}/${printedName(key)}`)
   if (own !== undefined) return own
-  const fitting = branches.filter(({ name, isMany }) => !isMany && key.startsWith(`${name}.`))
-  const longest = fitting.reduce<BranchPicture | undefined>(
-    (best, one) => (best === undefined || one.name.length > best.name.length ? one : best),
-    undefined,
+  const named = branches.filter((one) => !isAnyOf({ path }, one))
+  const action = actionOfKey(
+    named.map(({ name }) => name),
+    key,
   )
-  return longest ?? branches.find(({ isMany }) => isMany)
+  if (action === undefined) return branches.find((one) => isAnyOf({ path }, one))
+  return named.find(({ name }) => name === action)
 }
+
+/** Whether it stands for all branches of its map that no other is for. */
+const isAnyOf = ({ path }: Pick<ActionPicture, 'path'>, branch: BranchPicture): boolean => branch.path === `${path}/*`
+
+/** The action of a branch of a product: the one with the longest key that its key begins with. */
+export const actionOfKey = (actions: readonly string[], key: string): string | undefined =>
+  actions
+    .filter((name) => key.startsWith(`${name}.`))
+    .reduce<string | undefined>((best, one) => (best === undefined || one.length > best.length ? one : best), undefined)
 
 function boxOf(action: ActionPicture, key: string, path: string, name: string): BranchPicture {
   const template = templateOf(action, key)

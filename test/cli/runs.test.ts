@@ -199,6 +199,10 @@ describe('teasel graph --run', () => {
     expect([err, code]).toEqual(['', 0])
     expect(out).toMatch(/^✓ plan ×2 \(entry\)/)
     expect(out).toContain('✓ fan (✓2 ✕1)')
+    const machine = await call(['graph', 'weather.ts', '--run', 'w%2F1', '-f', 'machine'], { env })
+    expect(JSON.parse(machine.out)).toMatchObject({
+      states: { plan: { id: 'app/plan', meta: { run: { status: 'done', steps: 2 } } } },
+    })
     expect((await call(['graph', 'weather.ts', '--run', 'nobody'], { env })).err).toContain('no run "nobody"')
   })
 })

@@ -88,6 +88,9 @@ describe('a box of a picture', () => {
     expect(targetOf('fan/x/in~1ner/*/a', '', '', marks)).toEqual({ path: 'fan#2/x', map: { map: 'in/ner', visit: 3 } })
     expect(targetOf('fan/x/in~1ner/k', 'fan#2/x', 'fan/x/', marks)).toEqual({ path: 'fan#2/x/in~1ner#3/k' })
     expect(targetOf('other/y/a', '', '', marks)).toEqual({ path: 'other/y' })
+    expect(targetOf('other/one.*/a', '', '', marks)).toEqual({ path: '', map: { map: 'other', visit: 1 } })
+    const named = { actions: { other: { ...mark, visit: 1, keys: ['one.*'] } }, taken: {} }
+    expect(targetOf('other/one.*/a', '', '', named)).toEqual({ path: 'other/one.*' })
   })
 
   it('has no mark before its map began', () => {

@@ -2,7 +2,7 @@ import { instance } from '@viz-js/viz'
 import fc from 'fast-check'
 import { createApplication, defineState, task } from 'teasel'
 import { memoryPersister, type Persister } from 'teasel/persistence'
-import { type RunMarks, readMarks, toDot, toMermaid, toOutline, toSvg } from 'teasel/visualize'
+import { type RunMarks, readMarks, toDot, toMachine, toMermaid, toOutline, toSvg } from 'teasel/visualize'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { fromDataPath, toDataPath } from '../../src/visualize/data-path.js'
 import { printedName } from '../../src/visualize/picture.js'
@@ -46,6 +46,16 @@ const GRAPHS = {
       }),
     },
   }),
+  wide: kit.graph({
+    actions: {
+      start: kit.mapActionsAndStates({
+        ...common,
+        reads: ['keys'],
+        actions: { one: both, 'one.more': add },
+        states: keyed,
+      }),
+    },
+  }),
   tasks: kit.graph({
     actions: {
       start: kit.parallel({
@@ -80,6 +90,8 @@ async function marksOf(name: keyof typeof GRAPHS, keys: readonly string[]): Prom
         return createApplication(GRAPHS.each, { ...given, entrypoint: 'start', state, logger: quiet }).run()
       case 'grid':
         return createApplication(GRAPHS.grid, { ...given, entrypoint: 'start', state, logger: quiet }).run()
+      case 'wide':
+        return createApplication(GRAPHS.wide, { ...given, entrypoint: 'start', state, logger: quiet }).run()
       case 'tasks':
         return createApplication(GRAPHS.tasks, { ...given, entrypoint: 'start', state, logger: quiet }).run()
       case 'nested':
@@ -93,6 +105,7 @@ async function marksOf(name: keyof typeof GRAPHS, keys: readonly string[]): Prom
 const runnables = {
   each: GRAPHS.each.runnable({ entrypoint: 'start' }),
   grid: GRAPHS.grid.runnable({ entrypoint: 'start' }),
+  wide: GRAPHS.wide.runnable({ entrypoint: 'start' }),
   tasks: GRAPHS.tasks.runnable({ entrypoint: 'start' }),
   nested: GRAPHS.nested.runnable({ entrypoint: 'start' }),
 }
@@ -105,6 +118,7 @@ const CASES = [
   ['baker', 'each', letters(13)],
   ['names', 'each', [HOSTILE, 'constructor', '__proto__', 'a', '']],
   ['product', 'grid', []],
+  ['wide', 'wide', letters(7)],
   ['tasks', 'tasks', []],
   ['deep', 'nested', ['1790', '1862', '1941']],
 ] as const
@@ -225,6 +239,18 @@ describe('the branches of a run', () => {
     expect(boxesIn(toSvg(runnables.tasks, { run: runOf('tasks') }))).toEqual(['start', 'start/first', 'start/second'])
   })
 
+  it('are one for each action of a product, before a run and from thirteen on', () => {
+    for (const run of [undefined, runOf('wide')]) {
+      const svg = toSvg(runnables.wide, { run })
+
+      expect(boxesIn(svg)).toEqual(['start', 'start/one.*', 'start/one.*/add', 'start/one.*/check', 'start/one.more.*'])
+      expect(svg).toContain('>one × N</text>')
+      expect(toOutline(runnables.wide, { run })).toContain('∥ one.more × N\n')
+      expect(toMermaid(runnables.wide, { run })).toContain('state "one × N"')
+      expect(toDot(runnables.wide, { run })).toContain('[label="one.more × N"')
+    }
+  })
+
   it('are drawn as many levels deep as asked for', () => {
     const run = runOf('deep')
 
@@ -256,6 +282,30 @@ describe('the branches of a run', () => {
       'each/*/add',
       'each/*/check',
       'end',
+    ])
+  })
+})
+
+describe('the statechart of a run', () => {
+  it('has at an action of a product what its branches did, and nothing where some of them are not read', () => {
+    const { states } = toMachine(runnables.grid, { run: runOf('product') }).states['start'] ?? {}
+
+    expect(states?.['one']?.meta.run).toEqual({ status: 'failed', steps: 0 })
+    expect(states?.['one']?.states?.['add']?.meta.run).toEqual({
+      ...{ status: 'done', steps: 2 },
+      taken: { 'app/start/one/check': 2 },
+    })
+    expect(states?.['one']?.states?.['check']?.meta.run).toEqual({
+      ...{ status: 'failed', steps: 1 },
+      taken: { 'app/start/one/(finished)': 1 },
+    })
+    expect(states?.['one.more']?.meta.run).toEqual({ status: 'done', steps: 0 })
+
+    const wide = toMachine(runnables.wide, { run: runOf('wide') }).states['start']
+    expect(wide?.meta.run?.branches?.done).toBe(13)
+    expect(Object.values(wide?.states ?? {}).map(({ meta }) => meta)).toEqual([
+      { kind: 'branch', many: true },
+      { kind: 'branch', many: true },
     ])
   })
 })

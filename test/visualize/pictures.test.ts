@@ -175,10 +175,13 @@ describe.each(NAMES)('the graph %s', (name) => {
   })
 
   it('is data for XState, which walks it', async () => {
-    const { runnable } = of(name)
+    const { runnable, run } = of(name)
     const config = toMachine(runnable)
+    const marked = toMachine(runnable, { run })
     await expect(`${JSON.stringify(config, undefined, 2)}\n`).toMatchFileSnapshot(golden(`${name}.machine.txt`))
-    const machine = createMachine(config as never).provide({ guards: machineGuards(runnable) as never })
+    await expect(`${JSON.stringify(marked, undefined, 2)}\n`).toMatchFileSnapshot(golden(`${name}.run.machine.txt`))
+    expect(withoutRun(marked)).toEqual(JSON.parse(JSON.stringify(config)))
+    const machine = createMachine(marked as never).provide({ guards: machineGuards(runnable) as never })
     // Fifteen regions have 32 768 states.
     if (name === 'many') return
     const events = [...JSON.stringify(config).matchAll(/"((?:done|error)\..*?)":\[/g)].flatMap(([, type]) =>
@@ -269,6 +272,10 @@ describe('the marks of a run', () => {
     expect(await readMarks(memoryPersister(), { runId: 'none', partitionKey: null })).toBeUndefined()
   })
 })
+
+/** The same JSON without what the run did. */
+const withoutRun = (config: object): unknown =>
+  JSON.parse(JSON.stringify(config, (key, value: unknown) => (key === 'run' ? undefined : value)))
 
 async function withDocument<T>(use: () => Promise<T>): Promise<T> {
   const { Window } = await import('happy-dom')

@@ -56,7 +56,7 @@ async function pictureText(target: string, given: Given, io: Io): Promise<string
     case 'svg':
       return toSvg(runnable, { ...options, theme, state: given.flag('state') })
     case 'machine':
-      return JSON.stringify(toMachine(runnable), null, 2)
+      return JSON.stringify(toMachine(runnable, { run }), null, 2)
     case 'outline': {
       const { direction: _, ...rest } = options
       return toOutline(runnable, rest)

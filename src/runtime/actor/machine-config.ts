@@ -2,6 +2,7 @@ import type { Predicate } from '../../graph/condition.js'
 import type { CompiledGraph, Edge, Plan, PlanNode } from '../../graph/plan.js'
 import { planOf } from '../../graph/plan-of.js'
 import { outlineOf } from '../../parallel/branch-state.js'
+import type { BranchCounts, BranchStatus } from '../../read/status.js'
 
 /** A transition of a statechart. `guard` is the name of its condition. */
 export interface MachineTransition {
@@ -16,6 +17,26 @@ export interface MachineMeta {
   readonly writes?: readonly string[]
   /** True when a run of the graph halts here. */
   readonly halts?: boolean
+  /** True for a branch that stands for any number of branches. */
+  readonly many?: boolean
+  /** What a run did here; absent where it did nothing, or where no run was given. */
+  readonly run?: MachineRun
+}
+
+/** What a run did at a state of the statechart. */
+export interface MachineRun {
+  /** The status of the last step; of the whole map for a map, of the application for a branch. */
+  readonly status: BranchStatus
+  /** How many steps of an action were committed; 0 for one of many branches of which some were not read. */
+  readonly steps: number
+  /** Of a map: its branches by status. */
+  readonly branches?: BranchCounts
+  /** Of a map: the number of its last visit. */
+  readonly visit?: number
+  /** Of a map: the keys of its branches, in their order. Absent for more than twelve. */
+  readonly keys?: readonly string[]
+  /** How often a transition was taken, by the id of the state that it leads to. A halt leads to the end. */
+  readonly taken?: Readonly<Record<string, number>>
 }
 
 /** A state of the statechart: an action, a branch of one, or the end. */
@@ -98,11 +119,12 @@ function inside(
   const outline = depth > 0 ? outlineOf(node.parts.body) : []
   if (outline.length === 0) return {}
   const states = Object.fromEntries(
-    outline.map(({ key, branch, named }): [string, MachineState] => {
+    outline.map(({ key, branch, named, isMany }): [string, MachineState] => {
       const name = regionOf(key)
       const { plan } = planOf(branch, { key: named, map: node.name })
       const { initial, states: below } = configOf(plan, `${id}/${name}`, depth - 1, taken)
-      return [name, { id: `${id}/${name}`, meta: { kind: 'branch' }, initial, states: below }]
+      const meta: MachineMeta = { kind: 'branch', ...(isMany && { many: true }) }
+      return [name, { id: `${id}/${name}`, meta, initial, states: below }]
     }),
   )
   return { type: 'parallel', states }

@@ -52,8 +52,9 @@ export function targetOf(address: string, path: string, above: string, marks: Ru
   let [at, place] = [path, above]
   for (let i = 0; i + 1 < parts.length; i += 2) {
     const [map = '', key = ''] = parts.slice(i, i + 2)
-    const visit = markAt(marks, `${place}${map}`)?.visit ?? 1
-    if (key === '*') return { path: at, map: { map: unescapeName(map), visit } }
+    const { visit = 1, keys } = markAt(marks, `${place}${map}`) ?? {}
+    const isMany = key === '*' || (key.endsWith('.*') && keys?.includes(unescapeName(key)) !== true)
+    if (isMany) return { path: at, map: { map: unescapeName(map), visit } }
     at = `${at === '' ? '' : `${at}/`}${visit > 1 ? `${map}#${visit}` : map}/${key}`
     place = `${place}${map}/${key}/`
   }
