@@ -13,6 +13,8 @@ export interface MapStart<At extends string = string> extends ActionFacts<At> {
   readonly kind: 'states' | 'actions' | 'product' | 'tasks' | 'subgraph'
   /** Maximum number of branches at once; absent without a limit. */
   readonly concurrency?: number
+  /** Maximum number of actions at once in all maps that share its limit; absent where it shares none, or elsewhere. */
+  readonly limit?: number
 }
 /** Every branch of a map has ended. Its results are not reduced yet. */
 export interface MapResult<At extends string = string> extends ActionFacts<At> {

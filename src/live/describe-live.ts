@@ -194,7 +194,7 @@ class LiveReading {
       visit,
       epoch,
       sequenceId: app.checkpoint.sequenceId + 1,
-      ...traitsOf(step.node.parts.body as FanOut, policy),
+      ...traitsOf(step.node.parts.body as FanOut, policy, app.semaphore),
       ...(total !== undefined && { total }),
       status: hasDrained(table.state) ? 'reducing' : 'running',
       counts: countsOf(branches),

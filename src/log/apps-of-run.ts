@@ -86,11 +86,11 @@ const childAt = (app: FoldedApp, segment: FoldedApp['path'][number] | undefined)
 /** The same map, whose visit its first branch tells. */
 function renumbered(
   app: FoldedApp,
-  { map, epoch, sequenceId, startedAt, policy, kind, concurrency, total }: FoldedMap,
+  { map, epoch, sequenceId, startedAt, policy, kind, concurrency, limit, total }: FoldedMap,
   visit: number,
 ): FoldedMap {
   const made = new FoldedMap(map, visit, epoch, sequenceId, startedAt)
-  Object.assign(made, { policy, kind, concurrency, total })
+  Object.assign(made, { policy, kind, concurrency, limit, total })
   app.maps = [...app.maps.slice(0, -1), made]
   app.visits.set(map, visit - 1)
   if (app.step !== undefined) app.step.map = { map, visit }

@@ -186,7 +186,7 @@ export class FoldedTree {
     const isPast = map.endedAt !== undefined
     const inside: Above = isPast ? 'ended' : above
     const counts = countsOf(map, inside)
-    const { policy, kind, concurrency, total, endedAt } = map
+    const { policy, kind, concurrency, limit, total, endedAt } = map
     const all = Object.values(counts).reduce((sum, one) => sum + one, 0)
     const known = total ?? (isPast ? all : undefined)
     return {
@@ -194,6 +194,7 @@ export class FoldedTree {
       ...(kind !== undefined && { kind: kind as NonNullable<MapNode['kind']> }),
       ...(policy !== undefined && { policy }),
       ...(concurrency !== undefined && { concurrency }),
+      ...(limit !== undefined && { limit }),
       ...(known !== undefined && { total: known }),
       status: mapStatus(map, status),
       startedAt: map.startedAt,

@@ -250,13 +250,10 @@ export class RunFold {
     const visit = (line['visit'] as number | undefined) ?? (app.visits.get(source) ?? 0) + 1
     const known = app.maps.find((one) => one.map === source && one.visit === visit && one.epoch === app.epoch)
     const map = known ?? new FoldedMap(source, visit, app.epoch, sequenceId, time)
-    const { policy, total } = line as { readonly policy?: unknown; readonly total?: unknown }
+    const { policy, total, kind, concurrency, limit } = line as { readonly [name: string]: unknown }
     map.policy = typeof policy === 'string' ? policy.replace(/^'(.*)'$/, '$1') : undefined
     map.total = typeof total === 'number' ? total : undefined
-    map.kind = line['kind'] as string | undefined
-    map.concurrency = line['concurrency'] as number | undefined
-    map.endedAt = undefined
-    map.status = 'running'
+    Object.assign(map, { kind, concurrency, limit, endedAt: undefined, status: 'running' })
     app.maps = [...app.maps.filter((one) => one !== map), map]
     if (app.step !== undefined) app.step.map = { map: source, visit }
   }

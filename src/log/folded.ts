@@ -119,6 +119,7 @@ export class FoldedMap {
   policy: string | undefined
   kind: string | undefined
   concurrency: number | undefined
+  limit: number | undefined
   total: number | undefined
   endedAt: number | undefined
   status: 'running' | 'reducing' | 'done' | 'failed' | 'cancelled' = 'running'

@@ -8,7 +8,7 @@ import type { State } from '../state/freeze.js'
 import { assertTrackerChoice, type TrackedMap, type TrackerChoice } from './branch-tracker.js'
 import type { Entries, Placed } from './entries.js'
 import { compileFold, type Fold, type LooseFold } from './fold.js'
-import { checkCount, type Limit, semaphoreOf } from './limit.js'
+import { checkCount, type Limit, type Permits, semaphoreOf } from './limit.js'
 import { checkPolicy, policyName, type SettlePolicy } from './settle.js'
 import type { BranchFallback } from './source.js'
 import type { BranchTask } from './task.js'
@@ -145,18 +145,28 @@ export interface FanOut extends ActionBody {
 
 const DEFAULT_WINDOW = 64
 
-/** What is told of a map: its kind, its settle policy and its concurrency, in the form of readers. */
+/** What is told of a map: its kind, its settle policy and its limits, in the form of readers. */
 export interface MapTraits {
   readonly kind: 'states' | 'actions' | 'product' | 'tasks' | 'subgraph'
   readonly policy: string
   readonly concurrency?: number
+  readonly limit?: number
 }
 
-export const traitsOf = ({ source, window }: FanOut, policy: SettlePolicy): MapTraits => ({
-  kind: source.kind === 'graph' ? 'subgraph' : source.kind,
-  policy: policyName(policy).replaceAll("'", ''),
-  ...(Number.isFinite(window) && { concurrency: window }),
-})
+/** @param above the limit of its application, which counts where the map has none */
+export function traitsOf(
+  { source, window, limit }: FanOut,
+  policy: SettlePolicy,
+  above: Permits | undefined,
+): MapTraits {
+  const { max = Infinity } = limit ?? above ?? {}
+  return {
+    kind: source.kind === 'graph' ? 'subgraph' : source.kind,
+    policy: policyName(policy).replaceAll("'", ''),
+    ...(Number.isFinite(window) && { concurrency: window }),
+    ...(Number.isFinite(max) && { limit: max }),
+  }
+}
 
 /** Options shared by all kinds of map actions, without their types. */
 interface Loose extends LooseFold, LoosePolicy {

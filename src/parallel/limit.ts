@@ -24,6 +24,8 @@ export interface Limit {
 
 /** The permits of a limit, as one application takes them. */
 export interface Permits {
+  /** Number of permits; undefined where the limit is in another place. */
+  readonly max?: number | undefined
   /** Takes a permit if one is free and no request waits for it. */
   tryAcquire(): boolean
   wait(request: PermitRequest): void

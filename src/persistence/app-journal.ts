@@ -75,7 +75,7 @@ export interface AppJournal {
 
 /** The same, as the recorded entries of its maps use it, and the owner of a branch that runs elsewhere. */
 export interface MapJournal extends AppJournal, NotedParent {
-  readonly summary: AppJournal['summary'] & Pick<JournalStatus, 'enters'>
+  readonly summary: AppJournal['summary'] & Pick<JournalStatus, 'enters' | 'began'>
   epoch: number
   readonly scope: Scope
   opened: boolean

@@ -3,7 +3,7 @@ import type { CancelData, ErrorData } from '../read/error-data.js'
 import { queuedBefore } from '../read/queued.js'
 import { isEnded } from './due.js'
 import type { AppSummary, StoredWait as AskedWait, SummaryParent, SummaryStatus } from './summary.js'
-import type { DueFacts, MapFacts, SummaryFacts } from './summary-facts.js'
+import type { DueFacts, MapFacts, SummaryFacts, VisitFacts } from './summary-facts.js'
 
 // Owns: the status of one stored application, and whether the store has it.
 // B1  A summary is stored in the group of the rows that change it, so that both are there or neither.
@@ -16,6 +16,7 @@ export interface StatusSource {
   readonly position: string | undefined
   readonly forkedFrom: SummaryFacts['forkedFrom'] | undefined
   readonly of: number | undefined
+  readonly visit: VisitFacts | undefined
   readonly map: MapFacts | undefined
   /** Its open questions; undefined where they have not changed. */
   readonly waits: readonly AskedWait[] | undefined
@@ -144,7 +145,7 @@ export class AppStatus {
     this.recovered = recovered
   }
 
-  #factsOf({ epoch, next, position, forkedFrom, of, map, due }: StatusSource): SummaryFacts {
+  #factsOf({ epoch, next, position, forkedFrom, of, visit, map, due }: StatusSource): SummaryFacts {
     const { error, cancelled } = this.#ended
     const cancelledAt = this.#endedAt === undefined ? undefined : this.#endedAt - 1 // never queued if at that moment
     const queuedAt = queuedBefore(this.queuedAt, this.startedAt ?? cancelledAt)
@@ -160,6 +161,7 @@ export class AppStatus {
       ...(cancelled && { cancelled }),
       ...(forkedFrom && { forkedFrom }),
       ...(of !== undefined && { of }),
+      ...(visit && { visit }),
       ...(this.recovered && { recovered: true as const }),
       ...(this.crashes && { crashes: this.crashes }),
       ...(this.inputs !== undefined && { inputs: this.inputs }),

@@ -48,6 +48,8 @@ export interface OpenMap {
   readonly entries: Map<number, ManifestEntry>
   total: number | undefined
   settled: boolean
+  /** Undefined in the process in which it began. */
+  startedAt?: number
   cancelled?: StoredMap['cancelled']
 }
 

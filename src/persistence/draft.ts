@@ -65,22 +65,22 @@ export function emptyDraft(appId: string, { epoch }: Pick<Row, 'epoch'>): Draft 
 export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'order'>, note: unknown): void {
   switch (label) {
     case 'manifest': {
-      readManifest(draft, note as Notes['manifest'])
+      readManifest(draft, note as Notes['manifest'], order)
       return
     }
     case 'entry': {
       const { index, entry, ...at } = note as Notes['entry']
-      mapOf(draft, at).entries.set(index, entry)
+      mapOf(draft, at, order).entries.set(index, entry)
       return
     }
     case 'total': {
       const { total, ...at } = note as Notes['total']
-      mapOf(draft, at).total = total
+      mapOf(draft, at, order).total = total
       return
     }
     case 'settled': {
       const { cancelled, ...at } = note as Notes['settled']
-      const map = mapOf(draft, at)
+      const map = mapOf(draft, at, order)
       if (cancelled === undefined) map.settled = true
       else map.cancelled = cancelled
       return
@@ -133,9 +133,9 @@ export function readNote(draft: Draft, { label, order }: Pick<Row, 'label' | 'or
   }
 }
 
-function readManifest(draft: Draft, { map, visit, entries, from = 0, total, version = 0 }: Notes['manifest']): void {
-  if (from === 0)
-    draft.manifest = { map, visit, version, entries: new Map(), total: total ?? entries.length, settled: false }
+function readManifest(draft: Draft, note: Notes['manifest'], order: number): void {
+  const { map, visit, entries, from = 0, total = entries.length, version = 0 } = note
+  if (from === 0) draft.manifest = emptyMap({ map, visit, version, total }, order)
   const open = draft.manifest
   if (open === undefined) return
   for (let i = 0; i < entries.length; i++) open.entries.set(from + i, entries[i] as ManifestEntry)
@@ -155,12 +155,19 @@ function endAttempt(draft: Draft): void {
   draft.passedWaits = []
 }
 
-function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version'>): DraftMap {
+function mapOf(draft: Draft, at: Pick<Notes['entry'], 'map' | 'visit' | 'version'>, order: number): DraftMap {
   const { map, visit, version = 0 } = at
   if (draft.map?.map !== map || draft.map.visit !== visit)
-    draft.map = { map, visit, version, entries: new Map(), total: undefined, settled: false }
+    draft.map = emptyMap({ map, visit, version, total: undefined }, order)
   return draft.map
 }
+
+const emptyMap = (at: Pick<StoredMap, 'map' | 'visit' | 'version' | 'total'>, order: number): DraftMap => ({
+  ...at,
+  entries: new Map(),
+  settled: false,
+  startedAt: millisecondsOf(order),
+})
 
 /** Without a prototype: an action may be named `constructor` or `__proto__`. */
 export const visitsOf = (counted: Readonly<Record<string, number>>): Record<string, number> =>

@@ -11,8 +11,8 @@ import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
 import type { Scope } from './scope.js'
 import type { StoredRecord } from './stored-record.js'
 import type { SummaryParent, SummaryStatus } from './summary.js'
-import type { SummaryFacts } from './summary-facts.js'
-import { type EnteredMap, mapFacts, NO_WAITS, questions } from './summary-waits.js'
+import type { SummaryFacts, VisitFacts } from './summary-facts.js'
+import { type AtMap, type EnteredMap, mapFacts, NO_WAITS, questions, visitFacts } from './summary-waits.js'
 import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 
 // Owns: how the status of an application follows from what its journal saves.
@@ -45,7 +45,7 @@ export interface StatusJournal {
 
 /** The place of an application below another one. */
 export interface Above {
-  readonly journal: Pick<StatusJournal, 'epoch' | 'sequenceId' | 'map'> & { readonly path: WirePath }
+  readonly journal: Pick<StatusJournal, 'epoch' | 'sequenceId' | 'map'> & AtMap
   readonly index: number
 }
 
@@ -59,6 +59,7 @@ export class JournalStatus {
   /** The last step before its process died; undefined where it did not. */
   #diedIn: number | undefined
   #parent: SummaryParent | undefined
+  readonly #visit: VisitFacts | undefined
   #entered: EnteredMap | undefined
   #next: string | undefined
   #position: string | undefined
@@ -68,6 +69,7 @@ export class JournalStatus {
   constructor(journal: StatusJournal, above: Above | undefined) {
     this.#journal = journal
     this.#above = above
+    this.#visit = above?.index === 0 ? above.journal.summary.began : undefined
     // The journal of a branch is made when the branch is queued; an application made by an action is not queued.
     this.#app = new AppStatus(above !== undefined && above.index >= 0 ? this.#now : undefined)
   }
@@ -82,8 +84,13 @@ export class JournalStatus {
 
   /** The application comes to a map: readers are told of it before its entries are recorded. */
   enters(map: EnteredMap): void {
-    this.#entered = map
+    this.#entered = { startedAt: this.#now, ...map }
     this.#app.touch()
+  }
+
+  /** How the map at which the application stands began. */
+  get began(): VisitFacts | undefined {
+    return visitFacts(this.#entered, this.#journal.map)
   }
 
   /** Continues from a stored record. */
@@ -349,6 +356,7 @@ export class JournalStatus {
       position,
       forkedFrom,
       of: this.#above === undefined || this.#above.index < 0 ? undefined : this.#above.journal.map?.total,
+      visit: this.#visit,
       map: mapFacts(this.#entered, map, sequenceId + 1),
       due,
     }

@@ -30,6 +30,8 @@ export interface StoredMap {
   readonly total: number | undefined
   /** Whether `watch` had closed the map. */
   readonly settled: boolean
+  /** When its first entries were recorded, epoch milliseconds. */
+  readonly startedAt: number
   /** By whom and why it was cancelled as a whole; undefined if it was not. */
   readonly cancelled?: { readonly by: string; readonly reason: unknown } | undefined
 }

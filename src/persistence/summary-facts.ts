@@ -27,6 +27,8 @@ export interface SummaryFacts {
   readonly forkedFrom?: { readonly appId: string; readonly sequenceId: number }
   /** Number of branches of the map of a branch, where it is known; some of them may have no row. */
   readonly of?: number
+  /** The map of a branch, as it began; only in its first branch, for the time when it is over. */
+  readonly visit?: VisitFacts
   /** Whether a fallback replaced a failure. */
   readonly recovered?: true
   /** The inputs that a host gives to every run, encoded. */
@@ -65,12 +67,17 @@ export interface MapFacts {
   /** Its settle policy: `all`, `{ atLeast: 2 }`. */
   readonly policy?: string
   readonly concurrency?: number
+  /** The limit that it shares with other maps. */
+  readonly limit?: number
   /** Number of branches; absent for a generator that has not ended. */
   readonly total?: number
   /** Whether `watch` has closed it: it starts no more branches. */
   readonly closed?: true
   readonly startedAt?: number
 }
+
+/** How a visit of a map began. */
+export type VisitFacts = Pick<MapFacts, 'kind' | 'policy' | 'concurrency' | 'limit' | 'startedAt'>
 
 /** `facts` of an open question. */
 export interface WaitFacts {

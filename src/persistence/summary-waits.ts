@@ -5,7 +5,7 @@ import type { WirePath } from '../read/wire-path.js'
 import type { StoredMapVisit } from './branch-store.js'
 import type { OpenMap } from './committing.js'
 import type { StoredWait } from './summary.js'
-import type { MapFacts, WaitFacts } from './summary-facts.js'
+import type { MapFacts, VisitFacts, WaitFacts } from './summary-facts.js'
 import type { WaitingNote } from './wait-note.js'
 
 // Owns: the parts of a summary that follow from notes: the open map, the open questions.
@@ -17,6 +17,13 @@ export interface EnteredMap extends MapTraits {
   readonly map: string
   readonly visit: number
   readonly total?: number
+  readonly startedAt?: number
+}
+
+/** An application that stands at a map, as the summaries of its branches use it. */
+export interface AtMap {
+  readonly path: WirePath
+  readonly summary: { readonly began: VisitFacts | undefined }
 }
 
 export const enteredMap = ({
@@ -38,8 +45,20 @@ export function mapFacts(
   const { map, visit } = open ?? entered ?? {}
   if (map === undefined || visit === undefined) return undefined
   const total = open?.total ?? entered?.total
+  const startedAt = open?.startedAt ?? entered?.startedAt
   const closed = open?.settled === true && ({ closed: true } as const)
-  return { ...entered, map, visit, sequenceId, ...(total !== undefined && { total }), ...closed }
+  return {
+    ...{ ...entered, map, visit, sequenceId, ...closed },
+    ...(total !== undefined && { total }),
+    ...(startedAt !== undefined && { startedAt }),
+  }
+}
+
+/** How a map began. */
+export function visitFacts(entered: EnteredMap | undefined, open: OpenMap | undefined): VisitFacts | undefined {
+  if (entered === undefined) return undefined
+  const { map: _map, visit: _visit, total: _total, ...began } = entered
+  return { ...began, ...(open?.startedAt !== undefined && { startedAt: open.startedAt }) }
 }
 
 /** The open waits for messages from outside. */

@@ -203,6 +203,8 @@ export interface MapNode {
   readonly policy?: string
   /** How many branches run at once. */
   readonly concurrency?: number
+  /** How many actions run at once in all maps and applications that share its limit. Absent where it shares none. */
+  readonly limit?: number
   /** Number of branches; absent for a generator that has not ended. */
   readonly total?: number
   readonly status: 'running' | 'reducing' | 'interrupted' | 'done' | 'failed' | 'cancelled'

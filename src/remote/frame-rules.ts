@@ -140,6 +140,7 @@ const EVENT = oneBy('type', {
     visit: whole(1),
     kind: oneOf('states', 'actions', 'product', 'tasks', 'subgraph'),
     concurrency: maybe(whole(1)),
+    limit: maybe(whole(1)),
   },
   'map.end': { ...ofAction, done: count, failed: count, cancelled: count },
   'branch.queued': { ...ofAction, ...branch },

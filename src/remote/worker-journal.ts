@@ -20,7 +20,8 @@ import type { Notes, ParentRef } from '../persistence/record.js'
 import type { StoredMessage, StoredRecord } from '../persistence/replay.js'
 import type { Scope } from '../persistence/scope.js'
 import { postTo } from '../persistence/seal.js'
-import { enteredMap } from '../persistence/summary-waits.js'
+import type { VisitFacts } from '../persistence/summary-facts.js'
+import { enteredMap, visitFacts } from '../persistence/summary-waits.js'
 import type { OpenWaitNote } from '../persistence/wait-note.js'
 import type { WirePath } from '../read/wire-path.js'
 import type { State } from '../state/freeze.js'
@@ -115,6 +116,7 @@ export class WorkerJournal implements MapJournal {
     this.#parentRef = parentRef ?? stored?.parentRef
     this.#lost = setup.parentNote?.lost
     this.status = new OwnersStatus(link, number, last)
+    let began: VisitFacts | undefined
     this.summary = {
       begins() {},
       ended: async () => undefined,
@@ -123,7 +125,13 @@ export class WorkerJournal implements MapJournal {
       delays: () => link.tell(number, { do: 'delays' }),
       goesOn: () => link.tell(number, { do: 'goesOn' }),
       stands: (level, retries) => link.tell(number, { do: 'stands', level, retries: level === 'outside' && retries() }),
-      enters: (entered) => this.#tell({ entered }),
+      enters: (entered) => {
+        began = visitFacts({ startedAt: scope.settings.clock.now(), ...entered }, this.#map)
+        this.#tell({ entered })
+      },
+      get began() {
+        return began
+      },
     }
   }
 

@@ -160,3 +160,78 @@ describe('a map that has just begun', () => {
     await tracker.dispose()
   })
 })
+
+describe('the limits of a map', () => {
+  const limitsIn = (root: AppNode | undefined): object => {
+    const { concurrency, limit } = root?.maps[0] ?? {}
+    return { concurrency, limit }
+  }
+
+  it.each([
+    ['none', 2, { concurrency: 2, limit: undefined }],
+    ['a limit that it shares', createLimit(3), { concurrency: 64, limit: 3 }],
+    ['no number at all', createLimit(Infinity), { concurrency: 64, limit: undefined }],
+  ])('are told by a log, a store and a live run: %s', async (_, concurrency, limits) => {
+    const { app, reduced, gate, told, tracker } = mapOf('first', concurrency)
+    const run = app.run()
+    await flush()
+
+    const sources = Object.entries(await told())
+    expect(sources.map(([name, root]) => [name, limitsIn(root)])).toEqual(sources.map(([name]) => [name, limits]))
+
+    reduced.resolve()
+    gate('a').resolve('a!')
+    await run
+    const { log, store } = await told()
+    expect([limitsIn(log), limitsIn(store)]).toEqual([limits, limits])
+    await tracker.dispose()
+  })
+
+  it('are those of its application, where it has none', async () => {
+    const kinds: unknown[] = []
+    const work = kit.action({ reads: ['item'], writes: ['out'], run: ({ state: { item } }) => ({ out: item }) })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['out'],
+      action: work,
+      states: [{ item: 'a' }],
+      reduce: async () => {
+        kinds.push((await describeApp(app)).root.maps[0]?.limit)
+        return { out: '' }
+      },
+    })
+    const app: ReturnType<typeof start> = start()
+    function start() {
+      return createApplication(kit.graph({ actions: { map } }), { entrypoint: 'map', state: {}, concurrency: 5 })
+    }
+    await app.run()
+
+    expect(kinds).toEqual([5])
+  })
+})
+
+describe('a map that is over', () => {
+  it('has its kind, its policy and its times in a store, as in a log', async () => {
+    const { app, clock, gate, reduced, told, tracker } = mapOf(undefined, 2)
+    const began = clock.now()
+    const run = app.run()
+    await flush()
+    clock.advance(1_200)
+    for (const key of ['a', 'b', 'c', 'd']) {
+      gate(key).resolve('!')
+      await flush()
+    }
+    clock.advance(300)
+    reduced.resolve()
+    await run
+
+    const { log, store } = await told()
+    const facts = { kind: 'states', policy: 'collect', concurrency: 2, total: 4, status: 'done' }
+    for (const [name, root] of [
+      ['log', log],
+      ['store', store],
+    ] as const)
+      expect([name, root?.maps[0]]).toMatchObject([name, { ...facts, startedAt: began, endedAt: began + 1_500 }])
+    await tracker.dispose()
+  })
+})

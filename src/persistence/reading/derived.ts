@@ -137,6 +137,7 @@ function factsFrom(
         visit: map.visit,
         sequenceId: sequenceId + 1,
         ...(map.total !== undefined && { total: map.total }),
+        startedAt: map.startedAt,
       },
     }),
   }

@@ -33,6 +33,9 @@ export interface MapView {
   readonly beat: BeatFacts | undefined
 }
 
+/** When a map began and ended, as far as it is known. */
+export type MapTimes = Pick<MapNode, 'startedAt' | 'endedAt'>
+
 /** A branch of a map: with a summary, or without one. */
 export type Branch = BareBranch
 
@@ -72,8 +75,8 @@ export async function mapsOf(
     const at = open !== undefined && isSame({ ...open, epoch }, visit) ? open : undefined
     const { map, visit: number, sequenceId, stored } = visit
     const isCurrent = at !== undefined || (visit.epoch === epoch && sequenceId === next)
-    const { of: total } = first === undefined ? {} : factsOf(first)
-    const mapFacts = at ?? { map, visit: number, sequenceId, ...(total !== undefined && { total }) }
+    const { of: total, visit: began } = first === undefined ? {} : factsOf(first)
+    const mapFacts = at ?? { map, visit: number, sequenceId, ...began, ...(total !== undefined && { total }) }
     views.push({ app, path, map: mapFacts, epoch: visit.epoch, isOpen: isCurrent, stored, beat })
     if (views.length > MOST_MAPS) break
   }
@@ -87,8 +90,8 @@ export async function mapsOf(
 async function recordedMap(source: Source, app: KnownApp, sequenceId: number): Promise<MapFacts | undefined> {
   const record = app.record ?? (await source.record(app.appId))
   if (record?.map === undefined) return undefined
-  const { map, visit, total } = record.map
-  return { map, visit, sequenceId, ...(total !== undefined && { total }) }
+  const { map, visit, total, startedAt } = record.map
+  return { map, visit, sequenceId, startedAt, ...(total !== undefined && { total }) }
 }
 
 interface Visit {
@@ -155,8 +158,14 @@ export async function countsOf(source: Source, view: MapView, above: Above): Pro
 }
 
 /** The node of a map, without its branches. @param status that of its application */
-export function mapNode(view: MapView, counts: BranchCounts, status: RunStatus | BranchStatus): MapNode {
-  const { map, visit, sequenceId, kind, policy, concurrency, startedAt } = view.map
+export function mapNode(
+  view: MapView,
+  counts: BranchCounts,
+  status: RunStatus | BranchStatus,
+  times: MapTimes | undefined,
+): MapNode {
+  const { map, visit, sequenceId, kind, policy, concurrency, limit } = view.map
+  const { startedAt = view.map.startedAt, endedAt } = times ?? {}
   const all = Object.values(counts).reduce((sum, one) => sum + one, 0)
   const total = view.map.total ?? (view.isOpen ? undefined : all)
   return {
@@ -167,9 +176,11 @@ export function mapNode(view: MapView, counts: BranchCounts, status: RunStatus |
     ...(kind !== undefined && { kind }),
     ...(policy !== undefined && { policy }),
     ...(concurrency !== undefined && { concurrency }),
+    ...(limit !== undefined && { limit }),
     ...(total !== undefined && { total }),
     status: mapStatus(view, counts, status, total),
     ...(startedAt !== undefined && { startedAt }),
+    ...(endedAt !== undefined && { endedAt }),
     counts,
     branches: [],
   }

@@ -6,6 +6,7 @@ import type { WirePath } from '../../read/wire-path.js'
 import type { PersisterDriver } from '../driver.js'
 import { bareNode, derivedPending, nodeOf, pendingOf } from './app-node.js'
 import { type Found, findApp } from './find-app.js'
+import { timesOf } from './map-times.js'
 import {
   aboveBranches,
   type Branch,
@@ -14,6 +15,7 @@ import {
   countsOf,
   firstPages,
   knownBelow,
+  type MapTimes,
   type MapView,
   mapNode,
   mapsOf,
@@ -69,6 +71,8 @@ export async function describeRun(
       ...(known.derived ? ['past maps'] : []),
       ...(tree.leftOut ? ['older maps'] : []),
       ...(tree.lacksUnstarted ? ['branches that never started'] : []),
+      ...(tree.lacksKinds ? ['kinds and policies of some past maps'] : []),
+      ...(tree.lacksMapTimes ? ['times of some past maps'] : []),
       ...(tree.lacksQueueTimes ? ['some queue times'] : []),
       ...(questions.length >= MOST_QUESTIONS ? ['further questions'] : []),
     ],
@@ -84,6 +88,10 @@ class TreeReading {
   lacksQueueTimes = false
   /** Whether a past map has branches without a row. */
   lacksUnstarted = false
+  /** Whether the kind and the policy of a past map are not stored. */
+  lacksKinds = false
+  /** Whether the times of a past map are not stored, or are among too many rows. */
+  lacksMapTimes = false
   readonly #reading: RunReading
   readonly #first: number
   readonly #pending = new Map<string, Pending[]>()
@@ -124,7 +132,8 @@ class TreeReading {
       open?.isOpen === true && node.step !== undefined ? { map: open.map.map, visit: open.map.visit } : undefined
     const step = at && node.step && { ...node.step, map: at }
     const nodes: MapNode[] = []
-    for (const view of maps) nodes.push(await this.#map(view, status, inside, depth - 1))
+    const times = await timesOf(source, known, maps)
+    for (const view of maps) nodes.push(await this.#map(view, times.get(view), { status, above: inside }, depth - 1))
     return {
       ...node,
       ...(step !== undefined && { step }),
@@ -139,14 +148,25 @@ class TreeReading {
     return this.#pending.get(known.appId) ?? derived
   }
 
-  async #map(view: MapView, status: RunStatus | BranchStatus, above: Above, depth: number): Promise<MapNode> {
+  async #map(
+    view: MapView,
+    times: MapTimes | undefined,
+    { status, above }: { readonly status: RunStatus | BranchStatus; readonly above: Above },
+    depth: number,
+  ): Promise<MapNode> {
     const { source } = this.#reading
     const counts = await countsOf(source, view, above)
-    const node = mapNode(view, counts, status)
+    const node = mapNode(view, counts, status, times)
     if (neverStarted(view) > 0) this.lacksUnstarted = true
+    if (!view.isOpen) this.#past(node)
     if (!view.isOpen || depth < 1) return node
     const toNode = (branch: Branch): Promise<AppNode> => this.branch(view, branch, above, depth)
     return { ...node, branches: await firstPages(source, view, counts, above, this.#first, toNode) }
+  }
+
+  #past({ kind, status, startedAt, endedAt }: MapNode): void {
+    if (kind === undefined) this.lacksKinds = true
+    if (status === 'done' && (startedAt === undefined || endedAt === undefined)) this.lacksMapTimes = true
   }
 
   /** The node of a branch. @param above what is above its map */

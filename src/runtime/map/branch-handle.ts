@@ -6,6 +6,7 @@ import type { PlanNode } from '../../graph/plan.js'
 import type { AnyEvent, CancelCause } from '../../lifecycle/events.js'
 import type { WorkerPlace } from '../../lifecycle/map-events.js'
 import type { Due, Pending } from '../../lifecycle/pending.js'
+import type { Permits } from '../../parallel/limit.js'
 import type { AnyResult, BranchResult } from '../../parallel/results.js'
 import type { SettlePolicy } from '../../parallel/settle.js'
 import type { BranchTask } from '../../parallel/task.js'
@@ -192,6 +193,8 @@ export interface LiveApp {
   readonly checkpoint: Checkpoint
   readonly journal: AppJournal | undefined
   readonly parent: { readonly key: string } | undefined
+  /** The limit of its actions. */
+  readonly semaphore: Permits | undefined
   readonly run: LiveRun | undefined
 }
 

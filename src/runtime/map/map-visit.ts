@@ -55,7 +55,7 @@ export const parentOf = (map: MapVisit, key: string): BranchPlace => new BranchP
 /** A map has begun. */
 export function emitStart({ app, step, visit, policy, table }: MapVisit, fanOut: FanOut): void {
   const { total } = table.state
-  const traits = { ...traitsOf(fanOut, policy), policy: policyName(policy) }
+  const traits = { ...traitsOf(fanOut, policy, app.semaphore), policy: policyName(policy) }
   emit(app, { ...traits, type: 'map.start', source: step.node.name, visit, total })
 }
 

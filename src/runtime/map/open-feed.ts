@@ -51,7 +51,7 @@ export function openFeed(
     const past = { inputs: starter.inputsOf(task), attempts, endedAt, state: hasState ? state : undefined }
     callbacks.record({ task, startedAt, result, past })
   }
-  const traits = traitsOf(fanOut, policy)
+  const traits = traitsOf(fanOut, policy, app.semaphore)
   const about = {
     subject,
     name,
