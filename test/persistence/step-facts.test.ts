@@ -1,10 +1,11 @@
-import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
+import { createApplication, createLimit, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
 import { describeApp } from 'teasel/live'
 import { createPersister, memoryPersister, type Persister, sendStored } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { describe, expect, it } from 'vitest'
 import { SqliteDriver } from '../../src/adapters/sqlite/sqlite-driver.js'
-import { flush } from '../support/deferred.js'
+import { defer, flush } from '../support/deferred.js'
+import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
 // The facts of steps and maps that a store tells without any log.
@@ -135,4 +136,84 @@ describe.each(stores)('a store (%s) tells', (_, open) => {
     expect((await (await resumeOrCreate(graph, about)).run()).status).toBe('finished')
     expect((await persister.describe({ runId: 'run' }))?.root.maps[0]?.counts.done).toBe(1)
   })
+
+  it.each([
+    ['a list', () => [{}, {}]],
+    ['a generator', () => [{}, {}].values()],
+  ])('the times of each visit of a map, also where a process died in it: %s', async (_, states) => {
+    const clock = new ManualClock()
+    const persister = open(clock)
+    const gates = [defer<void>(), defer<void>(), defer<void>()]
+    const work = kit.action({
+      reads: ['n'],
+      writes: ['out'],
+      async run({ state: { n } }) {
+        await gates[n]?.promise
+        return { out: `${n}` }
+      },
+    })
+    const map = kit.mapStates({
+      reads: ['n'],
+      writes: ['n'],
+      action: work,
+      concurrency: createLimit(2),
+      states,
+      reduce: ({ state }) => ({ n: state.n + 1 }),
+    })
+    const graph = kit.graph({
+      actions: { map },
+      transitions: { map: [{ to: 'map', when: ({ state }) => state.n < 2 }] },
+    })
+    const about = { ...options, entrypoint: 'map', state: { n: 0 }, persister, clock } as const
+    const began = clock.now()
+    void createApplication(graph, about)
+      .run()
+      .catch(() => {})
+    await flush()
+    clock.advance(500)
+    gates[0]?.resolve()
+    await flush()
+    clock.advance(100) // in the second visit
+    const later = await resumeOrCreate(graph, about)
+    const run = later.run()
+    await flush()
+    clock.advance(400)
+    gates[1]?.resolve()
+    await run
+
+    const tree = await persister.describe({ runId: 'run' })
+    const maps = tree?.root.maps.map(({ visit, kind, policy, concurrency, limit, startedAt, endedAt }) => [
+      ...[visit, kind, policy, concurrency, limit],
+      ...[(startedAt ?? 0) - began, (endedAt ?? 0) - began],
+    ])
+    expect(maps).toEqual([
+      [2, 'states', 'all', 64, 2, 500, 1_000],
+      [1, 'states', 'all', 64, 2, 0, 500],
+    ])
+    expect(tree?.lacks.filter((one) => one.includes('past maps'))).toEqual([])
+  })
+
+  it('that it has no kind of a past map, where older code has stored it', async () => {
+    const clock = new ManualClock()
+    const { driver } = open(clock)
+    const older = overDriver(driver, {
+      save: (group) =>
+        driver.save({ ...group, ...(group.summaries && { summaries: group.summaries.map(withoutVisit) }) }),
+    })
+    const persister = createPersister(older)
+    const work = kit.action({ reads: [], writes: ['out'], run: () => ({ out: '' }) })
+    const map = kit.mapStates({ reads: [], writes: ['n'], action: work, states: [{}], reduce: () => ({ n: 0 }) })
+    const graph = kit.graph({ actions: { map } })
+    await createApplication(graph, { ...options, entrypoint: 'map', state: {}, persister, clock }).run()
+
+    const tree = await persister.describe({ runId: 'run' })
+    expect(tree?.root.maps[0]?.kind).toBeUndefined()
+    expect(tree?.root.maps[0]).toMatchObject({ startedAt: clock.now(), endedAt: clock.now() })
+    expect(tree?.lacks).toContain('kinds and policies of some past maps')
+  })
 })
+
+const withoutVisit = <S extends { readonly facts: string }>(summary: S): S => {
+  const { visit: _, ...facts } = JSON.parse(summary.facts) as { readonly visit?: unknown }
+  return { ...summary, facts: JSON.stringify(facts) }
+}
