@@ -159,10 +159,11 @@ function Shown(props: {
         </strong>{' '}
         <Counts counts={counts} />
         <span class="quiet">
-          {map.concurrency !== undefined && ` · ${map.concurrency} at once`}
+          {atOnceWords(map)}
           {elapsed !== undefined && ` · ${duration(elapsed)}`}
           {etaOf(map, branches, counts, all)}
           {map.policy !== undefined && ` · ${policyWords(map.policy)}`}
+          {!isOpen(map.status) && map.status !== 'reducing' && unknownWords(map, elapsed)}
         </span>
         <CountBar counts={counts} total={map.total ?? all} />
       </div>
@@ -261,6 +262,18 @@ function etaOf(
   const left = total - counts.done - counts.failed - counts.cancelled
   const atOnce = Math.max(1, Math.min(concurrency ?? all, counts.running || 1))
   return ` · about ${duration((median * left) / atOnce)} left`
+}
+
+function atOnceWords({ concurrency = Infinity, limit = Infinity }: MapNode): string {
+  if (limit < concurrency) return ` · ${many(limit, 'action')} at once, by a shared limit`
+  return Number.isFinite(concurrency) ? ` · ${concurrency} at once` : ''
+}
+
+/** What the source of a map that is over has not recorded. */
+function unknownWords({ kind, policy }: MapNode, elapsed: number | undefined): string {
+  const parts = { kind, policy, duration: elapsed }
+  const unknown = Object.entries(parts).flatMap(([name, value]) => (value === undefined ? [name] : []))
+  return unknown.length === 0 ? '' : ` · ${unknown.join(', ')} not recorded`
 }
 
 const policyWords = (policy: string): string => {
