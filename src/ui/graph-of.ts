@@ -1,5 +1,6 @@
 import type { AnyRunnable } from '../action/action.js'
 import type { RunPicture, RunPictureQuery } from '../client/api.js'
+import { withPassed } from '../visualize/branch-counts.js'
 import { roomyTexts } from '../visualize/drawing.js'
 import { type GraphText, graphTextOf } from '../visualize/graph-text.js'
 import { layoutOf } from '../visualize/layout.js'
@@ -50,7 +51,8 @@ export async function runPictureOf(
   const graph = whole && pictureAt(whole.picture, path)
   if (whole === undefined || graph === undefined) return { marks, shape: '' }
   const own = shapeOf(whole.hash, graph, marks)
-  return { ...(own !== shape && { laid: placed(pictureOfRun(graph, marks)) }), marks, shape: own }
+  const picture = pictureOfRun(graph, marks)
+  return { ...(own !== shape && { laid: placed(picture) }), marks: withPassed(picture, marks), shape: own }
 }
 
 type Given = OpenProject['graphs'][string]

@@ -1,4 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
+import { withPassed } from './branch-counts.js'
 import { flatText, toDataPath } from './data-path.js'
 import { DASHED_STATUSES, markedName, STATUS_COLORS, takenText } from './mark-text.js'
 import type { ActionPicture, BranchPicture, GraphPicture, PictureOptions } from './picture.js'
@@ -37,8 +38,9 @@ export interface DotOptions extends PictureOptions {
  */
 export function toDot(branch: AnyRunnable, options: DotOptions = {}): string {
   const { direction = 'TB', depth = 1, run } = options
-  const drawing = new Drawing(options)
-  drawing.graph(pictureOfRun(pictureOf(branch, { depth }), run, { depth }), 1, '')
+  const picture = pictureOfRun(pictureOf(branch, { depth }), run, { depth })
+  const drawing = new Drawing({ ...options, run: run && withPassed(picture, run) })
+  drawing.graph(picture, 1, '')
   return [
     'digraph {',
     `  compound=true; rankdir=${direction}; fontname="Helvetica";`,

@@ -53,7 +53,7 @@ export function roomyTexts(): Texts {
     name: (branch) => `▶ ${texts.name(branch)}`,
     head: (action) => {
       const [name = '', ...rest] = texts.head(action)
-      const counts = action.path.includes('/*/') ? ' (✓0000 ▶00 ✕00 ⊘00)' : action.isMap ? ' (✓0000 ▶00 ✕00)' : ' ×0000'
+      const counts = /\*\//.test(action.path) ? ' (✓0000 ▶00 ✕00 ⊘00)' : action.isMap ? ' (✓0000 ▶00 ✕00)' : ' ×0000'
       return [`▶ ${name}${counts}`, ...rest]
     },
     label: (edge) => `${texts.label(edge)} ×00`,

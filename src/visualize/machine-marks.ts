@@ -1,9 +1,9 @@
 import type { MachineConfig, MachineRun, MachineState } from '../runtime/actor/machine-config.js'
 import { FINISHED } from '../runtime/actor/machine-config.js'
-import { printedName } from './picture.js'
+import { sum, worse } from './mark-sums.js'
+import { actionOfKey, printedName } from './picture.js'
 import { branchPath } from './picture-of.js'
-import { type ActionMark, edgeOf, markAt, mergedMarks, type RunMarks } from './run-marks.js'
-import { actionOfKey } from './run-picture.js'
+import { type ActionMark, edgeOf, markAt, type RunMarks } from './run-marks.js'
 
 // Owns: what a run adds to a statechart. Its states, their ids and their transitions stay.
 // M1  A state has what is known at its address; that of the branches of one action of a product, at the addresses of all.
@@ -60,6 +60,16 @@ const withRun = (state: MachineState, run: MachineRun | undefined): MachineState
 
 const markOf = (run: RunMarks, paths: readonly string[]): ActionMark | undefined =>
   mergedMarks(paths.flatMap((path) => markAt(run, path) ?? []))
+
+/** The marks of several branches as one: the status that needs most attention, and sums. */
+function mergedMarks(marks: readonly ActionMark[]): ActionMark | undefined {
+  return marks.reduce<ActionMark | undefined>((one, other) => {
+    if (one === undefined) return other
+    const branches = other.branches === undefined ? one.branches : sum(one.branches, other.branches)
+    const steps = one.steps + other.steps
+    return { status: worse(one.status, other.status), steps, ...(branches && { branches }) }
+  }, undefined)
+}
 
 function takenFrom(
   run: RunMarks,

@@ -1,7 +1,9 @@
 import type { AnyRunnable } from '../action/action.js'
 import { planOf } from '../graph/plan-of.js'
 import { guardsOf, type MachineConfig, machineConfigOf } from '../runtime/actor/machine-config.js'
+import { withPassed } from './branch-counts.js'
 import { markedConfig } from './machine-marks.js'
+import { pictureOf } from './picture-of.js'
 import type { RunMarks } from './run-marks.js'
 
 /** The event that leaves a state: the state of the application after the action, or the error of the action. */
@@ -42,7 +44,7 @@ export type MachineGuards = Readonly<Record<string, (args: { readonly event: Mac
  */
 export function toMachine(branch: AnyRunnable, { run }: MachineOptions = {}): MachineConfig {
   const config = machineConfigOf(planOf(branch).plan)
-  return run === undefined ? config : markedConfig(config, run)
+  return run === undefined ? config : markedConfig(config, withPassed(pictureOf(branch, { depth: Infinity }), run))
 }
 
 /**

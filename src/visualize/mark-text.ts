@@ -21,13 +21,8 @@ export const DASHED_STATUSES: ReadonlySet<BranchStatus> = new Set(['cancelled', 
 /** `✓ draft ×3`, `▶ read (✓12 ▶3 ○5)`. */
 export function markedName(name: string, mark: ActionMark | undefined): string {
   if (mark === undefined) return name
-  const { status, steps, branches } = mark
-  const parts = [
-    STATUS_SIGNS[status],
-    name,
-    steps > 1 ? `×${steps}` : '',
-    branches === undefined ? '' : countsText(branches),
-  ]
+  const { status, steps, branches, at = branches } = mark
+  const parts = [STATUS_SIGNS[status], name, steps > 1 ? `×${steps}` : '', at === undefined ? '' : countsText(at)]
   return parts.filter((part) => part !== '').join(' ')
 }
 

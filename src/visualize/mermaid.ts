@@ -1,4 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
+import { withPassed } from './branch-counts.js'
 import { flatText } from './data-path.js'
 import { markedName, takenText } from './mark-text.js'
 import type { ActionPicture, BranchPicture, GraphPicture, PictureOptions } from './picture.js'
@@ -22,8 +23,9 @@ export interface MermaidOptions extends PictureOptions {
  * @see https://mermaid.js.org/syntax/stateDiagram.html
  */
 export function toMermaid(branch: AnyRunnable, { direction = 'TB', depth = 1, run }: MermaidOptions = {}): string {
-  const drawing = new Drawing(run)
-  drawing.graph(pictureOfRun(pictureOf(branch, { depth }), run, { depth }), 1)
+  const picture = pictureOfRun(pictureOf(branch, { depth }), run, { depth })
+  const drawing = new Drawing(run && withPassed(picture, run))
+  drawing.graph(picture, 1)
   return ['stateDiagram-v2', `  direction ${direction}`, ...drawing.lines, ...drawing.classes].join('\n')
 }
 

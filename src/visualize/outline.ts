@@ -1,4 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
+import { withPassed } from './branch-counts.js'
 import { flatText } from './data-path.js'
 import { markedName, takenText } from './mark-text.js'
 import type { ActionPicture, GraphPicture, PictureOptions } from './picture.js'
@@ -30,7 +31,8 @@ export interface OutlineOptions extends PictureOptions {
  * ```
  */
 export function toOutline(branch: AnyRunnable, { depth = 1, run }: OutlineOptions = {}): string {
-  return graphLines(pictureOfRun(pictureOf(branch, { depth }), run, { depth }), run).join('\n')
+  const picture = pictureOfRun(pictureOf(branch, { depth }), run, { depth })
+  return graphLines(picture, run && withPassed(picture, run)).join('\n')
 }
 
 function graphLines({ entry, actions, edges }: GraphPicture, run: RunMarks | undefined): string[] {

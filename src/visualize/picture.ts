@@ -65,3 +65,9 @@ export const printedName = (name: string): string => (name === '' ? '~' : escape
 
 /** The key that stands for the branches of one action of a product. @param name the key of the action */
 export const manyOf = (name: string): string => printedName(`${name}.*`)
+
+/** The action of a branch of a product: the one with the longest key that its key begins with. */
+export const actionOfKey = (actions: readonly string[], key: string): string | undefined =>
+  actions
+    .filter((name) => key.startsWith(`${name}.`))
+    .reduce<string | undefined>((best, one) => (best === undefined || one.length > best.length ? one : best), undefined)

@@ -1,8 +1,10 @@
-import type { Reader } from '../read/reader.js'
+import { countsByAction } from '../read/action-of.js'
+import type { BranchQuery, Reader } from '../read/reader.js'
 import type { RunRef } from '../read/run-summary.js'
-import { type BranchCounts, type BranchStatus, noCounts } from '../read/status.js'
+import type { BranchCounts, BranchStatus } from '../read/status.js'
 import type { AppNode, MapNode, StepRecord } from '../read/tree.js'
 import type { WirePath } from '../read/wire-path.js'
+import { isWild, placesOf, statusOfMany, sum, sumOf, worse } from './mark-sums.js'
 import { printedName } from './picture.js'
 
 // Owns: what a run adds to the picture of its graph: statuses, numbers of steps and branches, ways that were taken.
@@ -11,6 +13,7 @@ import { printedName } from './picture.js'
 // R2  A map is marked by its last visit; steps and ways are counted over all of them.
 // R3  The keys of a map are there as long as all of its branches are known to be at most a dozen: once a thirteenth is made
 //     or announced, they are not. A key that is the sign of any number of branches has no address of its own.
+// R4  Branches are counted at their actions for all of a map, or not at all.
 
 /** What a run did at one action, or in one branch. */
 export interface ActionMark {
@@ -20,6 +23,11 @@ export interface ActionMark {
   readonly steps: number
   /** Of a map: its branches by status, in its last visit. */
   readonly branches?: BranchCounts
+  /**
+   * Of an action of the one graph that stands for all branches of a map: how many branches stand at it, or ended there.
+   * Absent where the map, or one above it, has branches that are not read.
+   */
+  readonly at?: BranchCounts
   /** Of a map: the number of its last visit. */
   readonly visit?: number
   /** Of a map: the keys of its branches, in their order. Absent for more than twelve: they are not drawn one by one. */
@@ -37,17 +45,20 @@ export interface RunMarks {
   readonly taken: { readonly [edge: string]: number }
 }
 
-/** How many branches of a map are read one by one; the rest are numbers of their map. */
+/** How many branches of a map are read one by one; the rest are numbers of their map, and of its actions. */
 const MOST_BRANCHES = 12
+/** How many branches are counted at their actions, in all maps. */
+const MOST_COUNTED = 2000
 /** How many branches are read at most. */
 const MOST_APPS = 200
 const PAGE = 500
+const MOST_ON_PAGE = 1000
 
 /**
  * Reads from a run what a picture of its graph shows of it. Any reader fits: a persister, or one over tracked files.
  *
  * Steps are read of the root and of the first dozen branches of each map, at every level, and of 200 branches at most. Of
- * the others, numbers by status are known.
+ * the others, numbers by status are known, and of two thousand, at which action they are.
  * @param reader of the run
  * @param ref the id of the run, and its partition if it has one
  * @returns undefined for an unknown run
@@ -98,6 +109,7 @@ interface Mutable {
   status: BranchStatus
   steps: number
   branches?: BranchCounts
+  at?: BranchCounts
   visit?: number
   keys?: readonly string[]
 }
@@ -118,6 +130,7 @@ class Marking {
   /** Applications whose steps are not read yet, nearest to the root first. */
   readonly #next: Placed[] = []
   #read = 0
+  #counted = 0
 
   constructor(reader: Below, ref: RunRef) {
     this.#reader = reader
@@ -125,6 +138,7 @@ class Marking {
   }
 
   marks(): RunMarks {
+    for (const one of this.#actions.values()) if (one.at !== undefined) one.status = statusOfMany(one.at)
     return { actions: Object.fromEntries(this.#actions), taken: Object.fromEntries(this.#taken) }
   }
 
@@ -180,14 +194,9 @@ class Marking {
     const here = this.#mark(at, map.map, statusOf(map), 0)
     for (const one of here) one.branches = sum(one.branches, map.counts)
     // An earlier visit has no pages of its own in the tree.
-    const { items, after } = await this.#reader.branches({
-      ...this.#ref,
-      path,
-      map: map.map,
-      visit: map.visit,
-      epoch: map.epoch,
-      limit: MOST_BRANCHES,
-    })
+    const query = { ...this.#ref, path, map: map.map, visit: map.visit, epoch: map.epoch }
+    const { items, after } = await this.#reader.branches({ ...query, limit: MOST_BRANCHES })
+    if (after !== undefined) await this.#count(at, map, query, after, items)
     const keys = items.map(keyOf)
     const [own] = here
     if (own !== undefined) {
@@ -204,6 +213,28 @@ class Marking {
       for (const one of key === '*' ? ['*'] : [key, '*']) this.#mark(inMap, one, status, 0)
       this.#next.push({ node: branch, above: [...above, map.map, key], isPart })
     }
+  }
+
+  /** Counts all branches of a map at their actions (R4). */
+  async #count(at: Placed, map: MapNode, query: BranchQuery, next: string, first: readonly AppNode[]): Promise<void> {
+    const room = MOST_COUNTED - this.#counted
+    if (sumOf(map.counts) > room) return
+    const branches = [...first]
+    for (let after: string | undefined = next; after !== undefined && branches.length <= room; ) {
+      const page = await this.#reader.branches({ ...query, limit: Math.min(room, MOST_ON_PAGE), after })
+      for (const one of page.items) branches.push(one)
+      after = page.after
+    }
+    this.#counted += branches.length
+    const maps = placesOf(at.above, map.map).filter((place) => !at.isPart || !isWild(place))
+    for (const [action, counts] of countsByAction(branches))
+      for (const place of maps) this.#at(`${place}/*/${printedName(action)}`, counts)
+  }
+
+  #at(path: string, counts: BranchCounts): void {
+    const known: Mutable = this.#actions.get(path) ?? { status: 'queued', steps: 0 }
+    known.at = sum(known.at, counts)
+    this.#actions.set(path, known)
   }
 
   /** R1 */
@@ -229,57 +260,14 @@ class Marking {
 
 const keyOf = ({ key, path }: AppNode): string => key ?? path.at(-1)?.[2] ?? ''
 
-/** Whether an address stands for any number of branches. */
-const isWild = (path: string): boolean => path.split('/').some((part, i) => i % 2 === 1 && part === '*')
-
 /** The mark at an address. */
 export const markAt = (run: RunMarks | undefined, path: string): ActionMark | undefined =>
   run !== undefined && Object.hasOwn(run.actions, path) ? run.actions[path] : undefined
 
-/** The marks of several branches as one: the status that needs most attention, and sums. */
-export function mergedMarks(marks: readonly ActionMark[]): ActionMark | undefined {
-  return marks.reduce<ActionMark | undefined>((one, other) => {
-    if (one === undefined) return other
-    const branches = other.branches === undefined ? one.branches : sum(one.branches, other.branches)
-    const steps = one.steps + other.steps
-    return { status: worse(one.status, other.status), steps, ...(branches && { branches }) }
-  }, undefined)
-}
-
 /** The key of a way in {@link RunMarks}. */
 export const edgeOf = (from: string, to: string | undefined): string => `${from} > ${to ?? ''}`
 
-/** An address, and the ones with `*` for a key, at each level alone and at all. */
-function placesOf(above: readonly string[], action: string): readonly string[] {
-  const printed = above.map(printedName)
-  const each: string[][] = [[]]
-  for (const [i, part] of printed.entries()) {
-    const wild = i % 2 === 1 && part !== '~' && part !== '*' ? [part, '*'] : [part]
-    const before = each.splice(0)
-    for (const way of before) for (const one of wild) each.push([...way, one])
-  }
-  return each.map((way) => [...way, printedName(action)].join('/'))
-}
-
-const ATTENTION: readonly BranchStatus[] = [
-  'done',
-  'cancelled',
-  'queued',
-  'interrupted',
-  'waiting',
-  'retrying',
-  'running',
-  'failed',
-]
-const worse = (a: BranchStatus, b: BranchStatus): BranchStatus => (ATTENTION.indexOf(a) >= ATTENTION.indexOf(b) ? a : b)
-
 const statusOf = ({ status }: MapNode): BranchStatus => (status === 'reducing' ? 'running' : status)
-
-function sum(a: BranchCounts | undefined, b: BranchCounts): BranchCounts {
-  const total = noCounts()
-  for (const name of Object.keys(total) as BranchStatus[]) total[name] = (a?.[name] ?? 0) + b[name]
-  return total
-}
 
 async function* stepsOf(reader: Pick<Reader, 'steps'>, ref: RunRef, path: WirePath): AsyncGenerator<StepRecord> {
   for (let after: string | undefined; ; ) {

@@ -1,6 +1,6 @@
 import { hashId } from '../internal/ids.js'
 import type { WirePath } from '../read/wire-path.js'
-import { type ActionPicture, type BranchPicture, type GraphPicture, printedName } from './picture.js'
+import { type ActionPicture, actionOfKey, type BranchPicture, type GraphPicture, printedName } from './picture.js'
 import { markAt, type RunMarks } from './run-marks.js'
 
 // Owns: the picture of a run: the picture of its graph, in which the branches that a map has are boxes of their own.
@@ -94,12 +94,6 @@ function templateOf({ path, branches }: ActionPicture, key: string): BranchPictu
 
 /** Whether it stands for all branches of its map that no other is for. */
 const isAnyOf = ({ path }: Pick<ActionPicture, 'path'>, branch: BranchPicture): boolean => branch.path === `${path}/*`
-
-/** The action of a branch of a product: the one with the longest key that its key begins with. */
-export const actionOfKey = (actions: readonly string[], key: string): string | undefined =>
-  actions
-    .filter((name) => key.startsWith(`${name}.`))
-    .reduce<string | undefined>((best, one) => (best === undefined || one.length > best.length ? one : best), undefined)
 
 function boxOf(action: ActionPicture, key: string, path: string, name: string): BranchPicture {
   const template = templateOf(action, key)

@@ -1,4 +1,5 @@
 import type { AnyRunnable } from '../action/action.js'
+import { withPassed } from './branch-counts.js'
 import { drawLaid, textsOf } from './drawing.js'
 import { layoutOf } from './layout.js'
 import type { PictureOptions } from './picture.js'
@@ -34,7 +35,8 @@ export interface SvgOptions extends PictureOptions {
  * ```
  */
 export function toSvg(branch: AnyRunnable, options: SvgOptions = {}): string {
-  const { depth = 1, direction = 'TB', ...looks } = options
-  const picture = pictureOfRun(pictureOf(branch, { depth }), looks.run, { depth })
+  const { depth = 1, direction = 'TB', run, ...rest } = options
+  const picture = pictureOfRun(pictureOf(branch, { depth }), run, { depth })
+  const looks = { ...rest, run: run && withPassed(picture, run) }
   return drawLaid(layoutOf(picture, { direction, ...textsOf(looks) }), looks)
 }

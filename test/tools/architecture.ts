@@ -164,7 +164,7 @@ export const homesOfPackages: Rule = (files) =>
 
 /** The page runs in a browser: of the rooms it takes forms of data, the drawing of pictures, and the client. */
 const OF_PAGE =
-  /^src\/(ui\/page\/|client\/|read\/|internal\/|wire\/(events|sse-frames)\.ts$|action\/context\.ts$|log\/|visualize\/(data-path|drawing|places|picture|run-marks|mark-text)\.ts$)/
+  /^src\/(ui\/page\/|client\/|read\/|internal\/|wire\/(events|sse-frames)\.ts$|action\/context\.ts$|log\/|visualize\/(branch-counts|data-path|drawing|places|picture|run-marks|mark-sums|mark-text)\.ts$)/
 
 export const pageAlone: Rule = (files) =>
   files.flatMap((file) => {

@@ -1,16 +1,21 @@
 import fc from 'fast-check'
+import { defineState } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { createUiHandler } from 'teasel/ui'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { actionOf } from '../../src/read/action-of.js'
 import type { AppNode } from '../../src/read/tree.js'
-import { actionOf } from '../../src/ui/page/action-of.js'
 import { aligned } from '../../src/ui/page/aligned.js'
 import { fieldsOf } from '../../src/ui/page/answer-fields.js'
 import { cellsOf } from '../../src/ui/page/cells.js'
 import { branchSpan, lanesOf, timesOf } from '../../src/ui/page/lanes.js'
 import { type HubMessage, LiveHub } from '../../src/ui/page/live-hub.js'
 import { changesOf } from '../../src/ui/page/state-diff.js'
+import { templateOf } from '../../src/ui/page/template.js'
 import { inWords } from '../../src/ui/page/value-words.js'
+import { roomyTexts } from '../../src/visualize/drawing.js'
+import { layoutOf } from '../../src/visualize/layout.js'
+import { pictureOf } from '../../src/visualize/picture-of.js'
 
 describe('lanes of a timeline', () => {
   it('are as many as ran at once, and none has two at one time', () => {
@@ -30,6 +35,43 @@ describe('lanes of a timeline', () => {
           for (const [i, one] of lane.entries()) expect(one.from).toBeGreaterThanOrEqual(lane[i - 1]?.to ?? 0)
       }),
     )
+  })
+})
+
+describe('the graphs that stand for the branches of a product', () => {
+  it('are one for each action, each with its own branches', () => {
+    const kit = defineState<{ n: number }>()
+    const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => state })
+    const both = kit.graph({ actions: { add, end: add }, transitions: { add: 'end' } }).runnable({ entrypoint: 'add' })
+    const map = kit.mapActionsAndStates({
+      ...{ reads: ['n'], writes: ['n'], states: [{}, {}], reduce: ({ state }) => state },
+      actions: { one: both, 'one.more': add },
+    })
+    const picture = pictureOf(kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' }))
+    const [action] = layoutOf(picture, { direction: 'TB', ...roomyTexts() }).actions
+    const branch = (key: string, more: Partial<AppNode>): AppNode => ({
+      ...{ appId: key, path: [['map', 1, key]], key, status: 'done', attempt: 1 },
+      ...{ pending: [], due: [], leaked: [], maps: [], children: [] },
+      ...more,
+    })
+    const branches = [
+      branch('one.0', { position: 'end' }),
+      branch('one.1', { status: 'running', next: 'end' }),
+      branch('one.more.0', { position: 'add' }),
+      branch('one.more.1', { status: 'queued' }),
+    ]
+    const template = templateOf(action, 'map', branches)
+    const at = (path: string) =>
+      Object.fromEntries(Object.entries(template?.marks.actions[path]?.at ?? {}).filter(([, n]) => n > 0))
+
+    expect(template?.above).toEqual(['map/one.*/', 'map/one.more.*/'])
+    expect(template?.graph.picture.actions.map(({ path }) => path)).toEqual(['map'])
+    expect([at('map/one.*'), at('map/one.*/add'), at('map/one.*/end')]).toEqual([
+      { done: 1, running: 1 },
+      { done: 2 },
+      { done: 1, running: 1 },
+    ])
+    expect(at('map/one.more.*')).toEqual({ done: 1, queued: 1 })
   })
 })
 

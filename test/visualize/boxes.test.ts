@@ -157,13 +157,45 @@ describe.each(CASES)('the picture of the run %s', (name, graph) => {
 })
 
 describe('the branches of a run', () => {
-  it('are not counted together where some of them are not read', () => {
+  it('are counted at their actions, their steps only where all of them are read', () => {
     const outline = toOutline(runnables.each, { run: runOf('baker') })
 
     expect(outline).toContain('∥ ✕ each branch × N\n')
-    expect(outline).toContain('    ✓ add (entry): n → n\n')
+    expect(outline).toContain('    ✓ add (✓13) (entry): n → n\n')
+    expect(outline).toContain('    ✕ check (✓12 ✕1): n → n\n')
     expect(outline).toContain('      → check\n')
+    expect(runOf('baker').actions['each/*/check']).toMatchObject({ status: 'failed', at: { done: 12, failed: 1 } })
+    expect(runOf('baker').actions['each/*/add']?.at).toBeUndefined()
     expect(runOf('baker').taken).toMatchObject({ 'each/*/add > each/*/check': 0, 'each/a/add > each/a/check': 1 })
+  })
+
+  it('have done the actions before the one at which they are, where their graph is one way', () => {
+    const shape = (transitions: { readonly [name: string]: readonly string[] }, onError?: { readonly b: 'c' }) => {
+      const actions = { c: add, b: add, a: add } // their order is not that of the way
+      const ways = Object.entries(transitions).map(([from, to]) => [
+        from,
+        to.map((name, i) => ({ to: name, ...(i + 1 < to.length && { when: { n: i } }) })),
+      ])
+      const one = kit.graph({ actions, transitions: Object.fromEntries(ways), ...(onError && { onError }) })
+      const map = kit.mapStates({
+        ...{ ...common, reads: ['n'], states: () => [{}] },
+        action: one.runnable({ entrypoint: 'a' }),
+      })
+      return kit.graph({ actions: { map } }).runnable({ entrypoint: 'map' })
+    }
+    const none = { queued: 0, running: 0, waiting: 0, retrying: 0, interrupted: 0, done: 0, failed: 0, cancelled: 0 }
+    const at = (counts: object) => ({ status: 'running', steps: 0, at: { ...none, ...counts } }) as const
+    const actions = { 'map/*/b': at({ running: 2, failed: 1 }), 'map/*/c': at({ done: 5, cancelled: 4 }) }
+    const linesOf = (runnable: ReturnType<typeof shape>): readonly string[] =>
+      toOutline(runnable, { run: { actions, taken: {} } })
+        .split('\n')
+        .flatMap((line) => /^ {4}(\S? ?[abc]\b[^:]*)/.exec(line)?.[1]?.replace(' (entry)', '') ?? [])
+
+    expect(linesOf(shape({ a: ['b'], b: ['c'] }))).toEqual(['▶ c (✓5 ⊘4)', '▶ b (✓9 ▶2 ✕1)', '✓ a (✓12)'])
+    const unknown = ['▶ c (✓5 ⊘4)', '▶ b (▶2 ✕1)', 'a']
+    expect(linesOf(shape({ a: ['b', 'c'], b: ['c'] }))).toEqual(unknown)
+    expect(linesOf(shape({ a: ['b'], b: ['c'], c: ['a'] }))).toEqual(unknown)
+    expect(linesOf(shape({ a: ['b'], b: ['c'] }, { b: 'c' }))).toEqual(unknown)
   })
 
   it('show at which action one was cancelled', async () => {
@@ -287,6 +319,13 @@ describe('the branches of a run', () => {
 })
 
 describe('the statechart of a run', () => {
+  it('has how many branches are at each action of a map of many, or have done it', () => {
+    const { states } = toMachine(runnables.each, { run: runOf('baker') }).states['each']?.states?.['*'] ?? {}
+
+    expect(states?.['add']?.meta.run?.at).toMatchObject({ done: 13, failed: 0 })
+    expect(states?.['check']?.meta.run?.at).toMatchObject({ done: 12, failed: 1 })
+  })
+
   it('has at an action of a product what its branches did, and nothing where some of them are not read', () => {
     const { states } = toMachine(runnables.grid, { run: runOf('product') }).states['start'] ?? {}
 

@@ -31,6 +31,11 @@ export interface MachineRun {
   readonly steps: number
   /** Of a map: its branches by status. */
   readonly branches?: BranchCounts
+  /**
+   * Of an action of a branch that stands for any number of them: how many are at it or ended there, and how many have
+   * done it, where its graph is one way.
+   */
+  readonly at?: BranchCounts
   /** Of a map: the number of its last visit. */
   readonly visit?: number
   /** Of a map: the keys of its branches, in their order. Absent for more than twelve. */

@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks'
+import { actionOf } from '../../read/action-of.js'
 import type { AppNode } from '../../read/tree.js'
-import { actionOf } from './action-of.js'
 import { Mark, nowEachSecond } from './parts.js'
 import { branchName, count, duration, many, visible } from './words.js'
 

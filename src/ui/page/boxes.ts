@@ -32,11 +32,15 @@ export function marksUpTo(
   return { actions: kept<ActionMark>(actions), taken: kept(taken) }
 }
 
-/** The marks of both; where both have one, the first. */
-export const joined = (one: RunMarks, other: RunMarks): RunMarks => ({
-  actions: { ...other.actions, ...one.actions },
-  taken: { ...other.taken, ...one.taken },
-})
+/** The marks of both; where both have one, the first, and what it lacks. */
+export function joined(one: RunMarks, other: RunMarks): RunMarks {
+  const own = Object.entries(one.actions).map(([path, mark]) => [path, withCounts(mark, markAt(other, path))] as const)
+  return { actions: { ...other.actions, ...Object.fromEntries(own) }, taken: { ...other.taken, ...one.taken } }
+}
+
+/** The status of an action of many branches follows from all of them, where they are counted. */
+const withCounts = (mark: ActionMark, other: ActionMark | undefined): ActionMark =>
+  other?.at === undefined ? mark : { ...mark, status: other.status, at: other.at }
 
 /** Where a box below an application leads: to a branch, or to the map of the branches that it stands for. */
 interface BoxTarget {

@@ -1,7 +1,7 @@
+import { actionOf } from '../../read/action-of.js'
 import { queuedMs } from '../../read/queued.js'
 import type { AppNode } from '../../read/tree.js'
 import { placeOf } from '../../read/worker-place.js'
-import { actionOf } from './action-of.js'
 import { timesOf } from './lanes.js'
 import { Mark, nowEachSecond, Status } from './parts.js'
 import { branchName, duration, isOpen, visible } from './words.js'

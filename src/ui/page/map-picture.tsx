@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { unescapeName } from '../../action/context.js'
 import type { RunRef } from '../../read/run-summary.js'
 import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
 import { printedName } from '../../visualize/picture.js'
@@ -56,10 +57,12 @@ export function MapPicture(props: {
         <GraphView
           graph={template.graph}
           marks={template.marks}
-          current={at === undefined ? undefined : `${template.above}${printedName(at)}`}
+          current={at === undefined ? undefined : `${template.above[0]}${printedName(at)}`}
           open={(address) => {
-            const name = template.graph.picture.actions.find((one) => one.path === address)?.name
-            choose(name === at ? undefined : name)
+            const place = template.above.find((one) => address.startsWith(one)) ?? address
+            const name = address.slice(place.length)
+            if (name === '' || name.includes('/')) return // a box of branches, or an action of a map below
+            choose(unescapeName(name) === at ? undefined : unescapeName(name))
           }}
         />
       )}

@@ -1,19 +1,22 @@
 import { useMemo } from 'preact/hooks'
-import { noCounts } from '../../read/status.js'
+import { actionOf, countsByAction } from '../../read/action-of.js'
+import { type BranchCounts, noCounts } from '../../read/status.js'
 import type { AppNode } from '../../read/tree.js'
-import { type GraphPicture, printedName } from '../../visualize/picture.js'
+import { passedIn } from '../../visualize/branch-counts.js'
+import { statusOfMany } from '../../visualize/mark-sums.js'
+import { actionOfKey, type GraphPicture, printedName } from '../../visualize/picture.js'
 import type { LaidAction, LaidBranch, LaidPicture } from '../../visualize/places.js'
-import type { RunMarks } from '../../visualize/run-marks.js'
-import { actionOf } from './action-of.js'
+import type { ActionMark, RunMarks } from '../../visualize/run-marks.js'
+import { mapAlone } from './boxes.js'
 import { inColumn, plainAction } from './column.js'
 
-// Owns: one graph that stands for all branches of a map, with how many are at each of its actions.
+// Owns: the graph that stands for all branches of a map, or for those of each action, with how many are at each action.
 
-/** One graph for all branches. */
+/** One graph for all branches, or one for each action of a product. */
 interface Template {
   readonly graph: LaidPicture
-  /** What stands before its addresses. */
-  readonly above: string
+  /** What stands before the addresses of actions, for each graph. */
+  readonly above: readonly string[]
   readonly marks: RunMarks
 }
 
@@ -22,13 +25,45 @@ export const useTemplate = (
   action: LaidAction | undefined,
   path: string,
   branches: readonly AppNode[],
-): Template | undefined =>
-  useMemo(() => {
-    const branch = action?.branches.find((one) => one.branch.isMany) ?? action?.branches[0]
-    const above = `${branch?.branch.path ?? path}/`
-    const found = (branch && below(branch)) ?? seenIn(branches, above)
-    return found && { graph: found, above, marks: templateMarks(found.picture, branches) }
-  }, [action, path, branches])
+): Template | undefined => useMemo(() => templateOf(action, path, branches), [action, path, branches])
+
+/** The same without a component. */
+export function templateOf(
+  action: LaidAction | undefined,
+  path: string,
+  branches: readonly AppNode[],
+): Template | undefined {
+  const pairs = action?.branches.filter(({ branch }) => branch.isMany && branch.path !== `${path}/*`) ?? []
+  if (action !== undefined && pairs.length > 0) return productOf(action, pairs, branches)
+  const branch = action?.branches.find((one) => one.branch.isMany) ?? action?.branches[0]
+  const above = `${branch?.branch.path ?? path}/`
+  const found = (branch && below(branch)) ?? seenIn(branches, above)
+  return found && { graph: found, above: [above], marks: marksOf(templateMarks(found.picture, branches)) }
+}
+
+const marksOf = (actions: RunMarks['actions']): RunMarks => ({ actions, taken: {} })
+
+/** A graph for each action of a product. */
+function productOf(action: LaidAction, pairs: readonly LaidBranch[], branches: readonly AppNode[]): Template {
+  const names = pairs.map(({ branch }) => branch.name)
+  const marks = pairs.map(({ branch }) => {
+    const own = branches.filter(({ key = '' }) => actionOfKey(names, key) === branch.name)
+    return { [branch.path]: markOf(countsIn(own)), ...(branch.graph && templateMarks(branch.graph, own)) }
+  })
+  return {
+    graph: mapAlone(action),
+    above: pairs.map(({ branch }) => `${branch.path}/`),
+    marks: marksOf(Object.assign({}, ...marks)),
+  }
+}
+
+const markOf = (at: BranchCounts): ActionMark => ({ status: statusOfMany(at), steps: 0, at })
+
+function countsIn(branches: readonly AppNode[]): BranchCounts {
+  const counts = noCounts()
+  for (const { status } of branches) counts[status === 'finished' || status === 'halted' ? 'done' : status] += 1
+  return counts
+}
 
 /** The graph of a branch; undefined where it is one action. */
 const below = ({ branch, graph }: LaidBranch): LaidPicture | undefined =>
@@ -42,34 +77,10 @@ function seenIn(branches: readonly AppNode[], above: string): LaidPicture | unde
   return inColumn({ entry: `${above}${printedName(entry)}`, actions, edges: [] })
 }
 
-/** Where a graph is one way, a branch has done all actions up to the one where it stands. */
-function templateMarks({ actions, edges }: GraphPicture, branches: readonly AppNode[]): RunMarks {
-  const order = actions.map(({ name }) => name)
-  const isLine = actions.every(
-    ({ path }) => edges.filter(({ from, kind }) => from === path && kind === 'done').length <= 1,
+function templateMarks(graph: GraphPicture, branches: readonly AppNode[]): RunMarks['actions'] {
+  const counts = countsByAction(branches)
+  const marks = marksOf(
+    Object.fromEntries(graph.actions.map(({ path, name }) => [path, markOf(counts.get(name) ?? noCounts())])),
   )
-  const counts = new Map(order.map((name) => [name, noCounts()]))
-  for (const one of branches) {
-    const at = actionOf(one)
-    const status = one.status === 'finished' || one.status === 'halted' ? 'done' : one.status
-    const place = order.indexOf(at ?? '')
-    if (isLine) for (const name of order.slice(0, Math.max(0, place))) (counts.get(name) ?? noCounts()).done += 1
-    const here = counts.get(at ?? '')
-    if (here !== undefined && status !== 'queued') here[status] += 1
-  }
-  return {
-    taken: {},
-    actions: Object.fromEntries(
-      actions.map(({ path, name }) => {
-        const own = counts.get(name) ?? noCounts()
-        const worst = (['failed', 'running', 'retrying', 'waiting', 'interrupted', 'done', 'cancelled'] as const).find(
-          (status) => own[status] > 0,
-        )
-        return [
-          path,
-          { status: worst === 'failed' && own.running > 0 ? 'running' : (worst ?? 'queued'), steps: 0, branches: own },
-        ]
-      }),
-    ),
-  }
+  return { ...marks.actions, ...passedIn(graph, marks) }
 }
