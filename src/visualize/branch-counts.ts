@@ -1,25 +1,50 @@
 import { noCounts } from '../read/status.js'
-import { statusOfMany, sumOf } from './mark-sums.js'
-import type { GraphPicture } from './picture.js'
+import { difference, statusOfMany, sumOf } from './mark-sums.js'
+import { actionOfKey, type BranchPicture, type GraphPicture } from './picture.js'
 import { type ActionMark, markAt, type RunMarks } from './run-marks.js'
 
 // Owns: how many branches of a map are at each action of the one graph that stands for all of them.
 // Does not own: at which action a branch stands (read/action-of.ts).
 // N1  Where that graph is one way, a branch has done all actions before the one at which it is. Where it has several,
 //     nobody can tell.
+// N2  A branch of a product counts at the action with the longest key that its own begins with, and at no other.
 
 /** The same marks, in which branches also count at the actions that they have done (N1). */
 export function withPassed(graph: GraphPicture, run: RunMarks): RunMarks {
-  const actions = { ...run.actions }
-  const add = ({ actions: own }: GraphPicture): void => {
-    for (const branch of own.flatMap(({ branches }) => branches)) {
-      if (branch.graph === undefined) continue
-      if (branch.isMany) Object.assign(actions, passedIn(branch.graph, run))
-      add(branch.graph)
+  const marks = { ...run, actions: { ...run.actions } }
+  const add = ({ actions }: GraphPicture): void => {
+    for (const { branches } of actions) {
+      takeApart(branches, run, marks.actions)
+      for (const branch of branches) {
+        if (branch.graph === undefined) continue
+        if (branch.isMany) Object.assign(marks.actions, passedIn(branch.graph, marks))
+        add(branch.graph)
+      }
     }
   }
   add(graph)
-  return { ...run, actions }
+  return marks
+}
+
+/** N2 */
+function takeApart(branches: readonly BranchPicture[], run: RunMarks, actions: Record<string, ActionMark>): void {
+  const pairs = branches.filter(({ path, isMany }) => isMany && path.endsWith('.*'))
+  const names = pairs.map(({ name }) => name)
+  for (const { path, name, graph } of pairs) {
+    const longer = pairs.filter((one) => {
+      const others = names.filter((other) => other !== one.name)
+      return actionOfKey(others, one.name) === name
+    })
+    if (longer.length === 0) continue
+    for (const place of [path, ...(graph?.actions ?? []).map((one) => one.path)]) {
+      const mark = markAt(run, place)
+      if (mark?.at === undefined) continue
+      const others = longer.flatMap((one) => markAt(run, `${one.path}${place.slice(path.length)}`)?.at ?? [])
+      const at = others.reduce(difference, mark.at)
+      if (sumOf(at) > 0) actions[place] = { ...mark, status: statusOfMany(at), at }
+      else delete actions[place]
+    }
+  }
 }
 
 /** The marks of the actions of one graph for many branches, by address. */

@@ -50,7 +50,7 @@ export function textsOf({ state = false, run }: Pick<DrawOptions, 'state' | 'run
 export function roomyTexts(): Texts {
   const texts = textsOf({ state: true })
   return {
-    name: (branch) => `▶ ${texts.name(branch)}`,
+    name: (branch) => `▶ ${texts.name(branch)}${branch.path.endsWith('.*') ? ' (✓0000 ▶00 ✕00)' : ''}`,
     head: (action) => {
       const [name = '', ...rest] = texts.head(action)
       const counts = /\*\//.test(action.path) ? ' (✓0000 ▶00 ✕00 ⊘00)' : action.isMap ? ' (✓0000 ▶00 ✕00)' : ' ×0000'

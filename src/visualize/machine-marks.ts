@@ -6,8 +6,8 @@ import { branchPath } from './picture-of.js'
 import { type ActionMark, edgeOf, markAt, type RunMarks } from './run-marks.js'
 
 // Owns: what a run adds to a statechart. Its states, their ids and their transitions stay.
-// M1  A state has what is known at its address; that of the branches of one action of a product, at the addresses of all.
-// M2  Of a product with branches that are not read, the actions have nothing: those that are read are of its first action.
+// M1  A state has what is known at its address; that of the branches of one action of a product, at the addresses of all,
+//     where each is read.
 
 type Level = Pick<MachineConfig, 'states'>
 
@@ -36,11 +36,11 @@ function regionsOf({ states }: MachineState, run: RunMarks, maps: readonly strin
   const actions = Object.entries(states).flatMap(([key, { meta }]) => (meta.many === true ? [key] : []))
   const regions = Object.entries(states).map(([key, region]): [string, MachineState] => {
     const isOfProduct = region.meta.many === true && key !== '*'
-    const own = maps.flatMap((map) =>
-      isOfProduct
-        ? pairsOf(markAt(run, map), actions, key).map((pair) => `${map}/${pair}`)
-        : branchPath(map, key, region),
-    )
+    const own = maps.flatMap((map) => {
+      const { keys } = markAt(run, map) ?? {}
+      if (!isOfProduct || keys === undefined) return branchPath(map, key, region)
+      return pairsOf(keys, actions, key).map((pair) => `${map}/${pair}`)
+    })
     const below = markedStates(
       { states: region.states ?? {} },
       run,
@@ -51,9 +51,9 @@ function regionsOf({ states }: MachineState, run: RunMarks, maps: readonly strin
   return { states: Object.fromEntries(regions) }
 }
 
-/** The printed keys of the branches of one action of a product (M2). */
-const pairsOf = (map: ActionMark | undefined, actions: readonly string[], action: string): readonly string[] =>
-  (map?.keys ?? []).filter((key) => actionOfKey(actions, key) === action).map(printedName)
+/** The printed keys of the branches of one action of a product. */
+const pairsOf = (keys: readonly string[], actions: readonly string[], action: string): readonly string[] =>
+  keys.filter((key) => actionOfKey(actions, key) === action).map(printedName)
 
 const withRun = (state: MachineState, run: MachineRun | undefined): MachineState =>
   run === undefined ? state : { ...state, meta: { ...state.meta, run } }

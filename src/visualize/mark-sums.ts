@@ -32,6 +32,12 @@ export function sum(a: BranchCounts | undefined, b: BranchCounts): BranchCounts 
   return total
 }
 
+export function difference(a: BranchCounts, b: BranchCounts): BranchCounts {
+  const left = noCounts()
+  for (const name of Object.keys(left) as BranchStatus[]) left[name] = a[name] - b[name]
+  return left
+}
+
 export const sumOf = (counts: BranchCounts): number => Object.values(counts).reduce((all, n) => all + n, 0)
 
 /** Whether an address stands for any number of branches. */

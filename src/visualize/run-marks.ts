@@ -1,11 +1,11 @@
-import { countsByAction } from '../read/action-of.js'
+import { byActionOfProduct, countsByAction, countsOf, keyOf } from '../read/action-of.js'
 import type { BranchQuery, Reader } from '../read/reader.js'
 import type { RunRef } from '../read/run-summary.js'
 import type { BranchCounts, BranchStatus } from '../read/status.js'
 import type { AppNode, MapNode, StepRecord } from '../read/tree.js'
 import type { WirePath } from '../read/wire-path.js'
 import { isWild, placesOf, statusOfMany, sum, sumOf, worse } from './mark-sums.js'
-import { printedName } from './picture.js'
+import { manyOf, printedName } from './picture.js'
 
 // Owns: what a run adds to the picture of its graph: statuses, numbers of steps and branches, ways that were taken.
 // R1  Marks are found by the address of an action without visits, as pictures have it. What is known of one branch is
@@ -227,8 +227,14 @@ class Marking {
     }
     this.#counted += branches.length
     const maps = placesOf(at.above, map.map).filter((place) => !at.isPart || !isWild(place))
-    for (const [action, counts] of countsByAction(branches))
-      for (const place of maps) this.#at(`${place}/*/${printedName(action)}`, counts)
+    for (const place of maps) {
+      for (const [action, counts] of countsByAction(branches)) this.#at(`${place}/*/${printedName(action)}`, counts)
+      for (const [name, own] of map.kind === 'product' ? byActionOfProduct(branches) : []) {
+        const box = `${place}/${manyOf(name)}`
+        this.#at(box, countsOf(own))
+        for (const [action, counts] of countsByAction(own)) this.#at(`${box}/${printedName(action)}`, counts)
+      }
+    }
   }
 
   #at(path: string, counts: BranchCounts): void {
@@ -257,8 +263,6 @@ class Marking {
     }
   }
 }
-
-const keyOf = ({ key, path }: AppNode): string => key ?? path.at(-1)?.[2] ?? ''
 
 /** The mark at an address. */
 export const markAt = (run: RunMarks | undefined, path: string): ActionMark | undefined =>

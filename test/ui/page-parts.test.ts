@@ -3,7 +3,7 @@ import { defineState } from 'teasel'
 import { memoryPersister } from 'teasel/persistence'
 import { createUiHandler } from 'teasel/ui'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { actionOf } from '../../src/read/action-of.js'
+import { actionOf, countsOf } from '../../src/read/action-of.js'
 import type { AppNode } from '../../src/read/tree.js'
 import { aligned } from '../../src/ui/page/aligned.js'
 import { fieldsOf } from '../../src/ui/page/answer-fields.js'
@@ -60,7 +60,7 @@ describe('the graphs that stand for the branches of a product', () => {
       branch('one.more.0', { position: 'add' }),
       branch('one.more.1', { status: 'queued' }),
     ]
-    const template = templateOf(action, 'map', branches)
+    const template = templateOf(action, 'map', { status: 'running', counts: countsOf(branches) }, branches)
     const at = (path: string) =>
       Object.fromEntries(Object.entries(template?.marks.actions[path]?.at ?? {}).filter(([, n]) => n > 0))
 
@@ -71,6 +71,7 @@ describe('the graphs that stand for the branches of a product', () => {
       { done: 2 },
       { done: 1, running: 1 },
     ])
+    expect(template?.marks.actions['map']).toMatchObject({ status: 'running', branches: { done: 2, queued: 1 } })
     expect(at('map/one.more.*')).toEqual({ done: 1, queued: 1 })
   })
 })

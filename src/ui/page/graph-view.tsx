@@ -1,12 +1,13 @@
 import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { BRANCH_STATUSES, type BranchCounts } from '../../read/status.js'
 import { fromDataPath, toDataPath } from '../../visualize/data-path.js'
 import { drawLaid } from '../../visualize/drawing.js'
 import { takenText } from '../../visualize/mark-text.js'
 import type { GraphPicture } from '../../visualize/picture.js'
 import type { LaidPicture } from '../../visualize/places.js'
 import { edgeOf, markAt, type RunMarks } from '../../visualize/run-marks.js'
-import { many } from './words.js'
+import { count, many } from './words.js'
 
 // Owns: the picture of a graph on the page.
 // The server lays it out. What a run adds is drawn into the room that was left for it, so nothing moves but when boxes come
@@ -156,6 +157,7 @@ function asTree(
       names.get(path) ?? path,
       mark?.status ?? 'not run',
       mark !== undefined && mark.steps > 1 ? many(mark.steps, 'step') : '',
+      ...countWords(mark?.at ?? mark?.branches),
     ]
     item?.setAttribute('role', 'treeitem')
     item?.setAttribute('aria-label', facts.filter((fact) => fact !== '').join(', '))
@@ -167,6 +169,12 @@ function asTree(
   }
   if (box.querySelector('[tabindex="0"]') === null) box.querySelector('[role=treeitem]')?.setAttribute('tabindex', '0')
 }
+
+/** `14 done`, `2 running`: how many branches. */
+const countWords = (counts: BranchCounts | undefined): readonly string[] =>
+  counts === undefined
+    ? []
+    : BRANCH_STATUSES.flatMap((status) => (counts[status] > 0 ? [`${count(counts[status])} ${status}`] : []))
 
 function moveInTree(event: KeyboardEvent, open: ((path: string) => void) | undefined): void {
   const items = [...(event.currentTarget as Element).querySelectorAll<SVGElement>('[role=treeitem]')]

@@ -30,7 +30,7 @@ export function MapPicture(props: {
   const { graph, above, marks, isLoading } = useRunPicture(project, run, { path, node, topic })
   const own = `${aboveOf(node)}${printedName(map.map)}`
   const action = graph?.laid.actions.find((one) => one.action.path === own)
-  const template = useTemplate(action, own, branches)
+  const template = useTemplate(action, own, map, branches)
   const mark = markAt(marks, own)
   // Only the last visit has boxes.
   const isLast = node.maps.find((one) => one.map === map.map)?.epoch === map.epoch && mark?.visit === map.visit
@@ -48,9 +48,10 @@ export function MapPicture(props: {
         />
       </section>
     )
+  const title = template !== undefined && template.above.length > 1 ? 'Each action, all runs' : 'One branch, all runs'
   return (
-    <section class="template" aria-label="One branch, all runs">
-      <h2>One branch, all runs</h2>
+    <section class="template" aria-label={title}>
+      <h2>{title}</h2>
       {template === undefined ? (
         <p class="quiet">{isLoading ? 'Loading…' : 'The graph of a branch is not recorded.'}</p>
       ) : (

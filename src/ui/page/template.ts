@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks'
-import { actionOf, countsByAction } from '../../read/action-of.js'
+import { actionOf, countsByAction, countsOf } from '../../read/action-of.js'
 import { type BranchCounts, noCounts } from '../../read/status.js'
-import type { AppNode } from '../../read/tree.js'
+import type { AppNode, MapNode } from '../../read/tree.js'
 import { passedIn } from '../../visualize/branch-counts.js'
 import { statusOfMany } from '../../visualize/mark-sums.js'
 import { actionOfKey, type GraphPicture, printedName } from '../../visualize/picture.js'
@@ -24,17 +24,19 @@ interface Template {
 export const useTemplate = (
   action: LaidAction | undefined,
   path: string,
+  map: MapNode,
   branches: readonly AppNode[],
-): Template | undefined => useMemo(() => templateOf(action, path, branches), [action, path, branches])
+): Template | undefined => useMemo(() => templateOf(action, path, map, branches), [action, path, map, branches])
 
 /** The same without a component. */
 export function templateOf(
   action: LaidAction | undefined,
   path: string,
+  map: Pick<MapNode, 'status' | 'counts'>,
   branches: readonly AppNode[],
 ): Template | undefined {
   const pairs = action?.branches.filter(({ branch }) => branch.isMany && branch.path !== `${path}/*`) ?? []
-  if (action !== undefined && pairs.length > 0) return productOf(action, pairs, branches)
+  if (action !== undefined && pairs.length > 0) return productOf(action, pairs, map, branches)
   const branch = action?.branches.find((one) => one.branch.isMany) ?? action?.branches[0]
   const above = `${branch?.branch.path ?? path}/`
   const found = (branch && below(branch)) ?? seenIn(branches, above)
@@ -44,26 +46,26 @@ export function templateOf(
 const marksOf = (actions: RunMarks['actions']): RunMarks => ({ actions, taken: {} })
 
 /** A graph for each action of a product. */
-function productOf(action: LaidAction, pairs: readonly LaidBranch[], branches: readonly AppNode[]): Template {
+function productOf(
+  action: LaidAction,
+  pairs: readonly LaidBranch[],
+  { status, counts }: Pick<MapNode, 'status' | 'counts'>,
+  branches: readonly AppNode[],
+): Template {
+  const whole: ActionMark = { status: status === 'reducing' ? 'running' : status, steps: 0, branches: counts }
   const names = pairs.map(({ branch }) => branch.name)
   const marks = pairs.map(({ branch }) => {
     const own = branches.filter(({ key = '' }) => actionOfKey(names, key) === branch.name)
-    return { [branch.path]: markOf(countsIn(own)), ...(branch.graph && templateMarks(branch.graph, own)) }
+    return { [branch.path]: markOf(countsOf(own)), ...(branch.graph && templateMarks(branch.graph, own)) }
   })
   return {
     graph: mapAlone(action),
     above: pairs.map(({ branch }) => `${branch.path}/`),
-    marks: marksOf(Object.assign({}, ...marks)),
+    marks: marksOf(Object.assign({ [action.action.path]: whole }, ...marks)),
   }
 }
 
 const markOf = (at: BranchCounts): ActionMark => ({ status: statusOfMany(at), steps: 0, at })
-
-function countsIn(branches: readonly AppNode[]): BranchCounts {
-  const counts = noCounts()
-  for (const { status } of branches) counts[status === 'finished' || status === 'halted' ? 'done' : status] += 1
-  return counts
-}
 
 /** The graph of a branch; undefined where it is one action. */
 const below = ({ branch, graph }: LaidBranch): LaidPicture | undefined =>
