@@ -27,13 +27,14 @@ export const CORE = 'src/index.ts'
 // logs and progress; by 2.4 kB for the engine's side of questions with limits, sleeps, retries and time limits whose
 // moments are stored, `app.pending` and `app.due`, and branches that hold less memory while they wait; by 0.05 kB for
 // cancels that another process asks for, and as much for large bytes beside texts; by 0.8 kB for the cancel of a whole map;
-// by 0.05 kB for queue times, workers and carried traces.
+// by 0.05 kB for queue times, workers and carried traces; by 0.07 kB for the limit that a map shares and for the actions of a
+// product, each with any number of branches.
 // No program without a persister loads code that reads or writes a store.
 const BUDGETS: readonly Budget[] = [
   { name: 'declare', program: 'test/tools/sizes/declare.ts', aimBytes: 11 * KIB, mostBytes: 11 * KIB },
-  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 63_300 },
-  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 63_300 },
-  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 67_480 },
+  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 63_370 },
+  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 63_370 },
+  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 67_540 },
 ]
 
 /** The bundle of a program, minified; xstate stays outside. */
