@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useMemo } from 'preact/hooks'
 import { unescapeName } from '../../action/context.js'
 import type { RunRef } from '../../read/run-summary.js'
 import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
@@ -7,7 +8,7 @@ import { markAt } from '../../visualize/run-marks.js'
 import { aboveOf, mapAlone, targetOf } from './boxes.js'
 import { GraphView } from './graph-view.js'
 import { useRunPicture } from './run-picture.js'
-import { useTemplate } from './template.js'
+import { templateOf } from './template.js'
 
 // Owns: the picture of one visit of a map: a box for each branch, or one graph for all of them with how many are where.
 
@@ -30,7 +31,7 @@ export function MapPicture(props: {
   const { graph, above, marks, isLoading } = useRunPicture(project, run, { path, node, topic })
   const own = `${aboveOf(node)}${printedName(map.map)}`
   const action = graph?.laid.actions.find((one) => one.action.path === own)
-  const template = useTemplate(action, own, map, branches)
+  const template = useMemo(() => templateOf(action, own, map, branches), [action, own, map, branches])
   const mark = markAt(marks, own)
   // Only the last visit has boxes.
   const isLast = node.maps.find((one) => one.map === map.map)?.epoch === map.epoch && mark?.visit === map.visit

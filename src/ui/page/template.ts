@@ -1,4 +1,3 @@
-import { useMemo } from 'preact/hooks'
 import { actionOf, countsByAction, countsOf } from '../../read/action-of.js'
 import { type BranchCounts, noCounts } from '../../read/status.js'
 import type { AppNode, MapNode } from '../../read/tree.js'
@@ -21,14 +20,6 @@ interface Template {
 }
 
 /** The graph of a branch, with how many branches are at each action. @param action undefined where no graph is recorded */
-export const useTemplate = (
-  action: LaidAction | undefined,
-  path: string,
-  map: MapNode,
-  branches: readonly AppNode[],
-): Template | undefined => useMemo(() => templateOf(action, path, map, branches), [action, path, map, branches])
-
-/** The same without a component. */
 export function templateOf(
   action: LaidAction | undefined,
   path: string,
