@@ -1,10 +1,13 @@
-import { describeValue, isInstance } from '../internal/guards.js'
+import { describeValue, isInstance, tryGet } from '../internal/guards.js'
 import { classNamed } from '../state/classes.js'
 import { SerializationError } from '../store-errors.js'
 import { type StoredBytes, toBytes } from './bytes.js'
 import { errorFrom, type StoredError } from './error-form.js'
 
-/** Restores a value for a reader. A tag that is unknown, such as `unsupported`, or damaged, stays as it is. */
+/**
+ * Restores a value for a reader. A tag that is unknown, such as `unsupported`, or damaged, stays as it is. An error is
+ * restored around such parts: its words and its causes do not depend on them.
+ */
 export function reviveKnown(value: unknown): unknown {
   try {
     return revive(value)
@@ -12,9 +15,16 @@ export function reviveKnown(value: unknown): unknown {
     if (isInstance(error, RangeError) && /call stack/i.test(error.message)) throw error // It is nested too deeply.
     if (Array.isArray(value)) return value.map(reviveKnown)
     const record = value as Record<string, unknown>
-    if (Object.hasOwn(record, '$')) return value
+    if (Object.hasOwn(record, '$')) return tryGet(() => errorAround(record as Tagged)) ?? value
     return Object.fromEntries(Object.entries(record).map(([key, item]) => [key, reviveKnown(item)]))
   }
+}
+
+/** An error whose parts are restored each by itself; undefined for another tag. */
+function errorAround({ $: tag, ...parts }: Tagged): Error | undefined {
+  if (tag !== 'error') return undefined
+  const { props, ...rest } = parts as StoredError
+  return errorFrom({ ...rest, props: props.map(([key, item]) => [key, reviveKnown(item)]) })
 }
 
 /**
