@@ -104,7 +104,7 @@ export function bareNode(bare: BareBranch | undefined, path: WirePath, status: A
 }
 
 /** Whether a step is under way, or did not commit. */
-const isOfStep = (status: AppNode['status']): status is Exclude<StepStatus, 'done'> =>
+export const isOfStep = (status: AppNode['status']): status is Exclude<StepStatus, 'done'> =>
   (STEP_STATUSES as readonly string[]).includes(status) && status !== 'done'
 
 const progressOf = (beat: BeatBranch | undefined): Pick<StepRecord, 'progress'> =>

@@ -13,7 +13,7 @@ import { loadState } from '../loading.js'
 import { millisecondsOf } from '../order.js'
 import { USUAL_EDGE } from '../record.js'
 import { isSealedRow } from '../seal.js'
-import { nodeOf } from './app-node.js'
+import { isOfStep, nodeOf } from './app-node.js'
 import { type Found, findApp } from './find-app.js'
 import { openRun, type RunReading } from './open-run.js'
 
@@ -39,20 +39,23 @@ export async function listSteps(driver: PersisterDriver, query: StepQuery): Prom
   const items: StepRecord[] = []
   const fits = (step: StepRecord): boolean =>
     step.sequenceId >= from && step.sequenceId <= to && status?.includes(step.status) !== false
-  let index = (place?.[0] as number | undefined) ?? -1
+  const given = (place?.[0] as number | undefined) ?? -1
+  let index = given - 1 // the last one of the page before is read again: it tells what follows
+  let last: StepRecord | undefined
   for (;;) {
-    const rows = await driver.rows(partitionKey, known.appId, { from: index + 1, limit: AT_ONCE })
+    const rows = await driver.rows(partitionKey, known.appId, { from: Math.max(0, index + 1), limit: AT_ONCE })
     for (const row of rows) {
       index = row.index
       if (row.kind === 'note') continue
       const step = stepOf(row, path)
-      if (!fits(step)) continue
+      last = step
+      if (index <= given || !fits(step)) continue
       items.push(step)
       if (items.length === limit) return { items, after: cursorAt('step', [index]) }
     }
     if (rows.length < AT_ONCE) break
   }
-  const open = openStep(reading, found)
+  const open = openStep(reading, found) ?? stepAfter(last, found.status)
   if (open !== undefined && fits(open)) items.push(open)
   return { items }
 }
@@ -63,6 +66,16 @@ function openStep({ beat }: RunReading, { known, path, status }: Found): StepRec
   const { summary } = known
   const own = beat?.branches.find(({ appId }) => appId === known.appId)
   return nodeOf(known, { path, status, since: summary.since, pending: [], beat: own }).step
+}
+
+/**
+ * The step behind the last one that has committed. The action that runs is stored again only when its application waits
+ * or ends: before that, the edge that was taken tells it.
+ */
+function stepAfter(last: StepRecord | undefined, status: Found['status']): StepRecord | undefined {
+  if (last?.took === undefined || !isOfStep(status)) return undefined
+  const { appId, path, epoch, sequenceId, took } = last
+  return { appId, path, action: took.to, sequenceId: sequenceId + 1, epoch, status }
 }
 
 /** The members of a row of a step that readers use. */
