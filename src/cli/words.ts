@@ -68,6 +68,12 @@ function roughText(ms: number): string {
   return hours < 48 ? `${Math.floor(hours)} h` : `${Math.floor(hours / 24)} d`
 }
 
+/** When something ended; now while it goes on, and the last sign of life of a process that is gone. */
+export const endOrNow = (
+  one: { readonly status: string; readonly endedAt?: number | undefined; readonly since?: number | undefined },
+  now: number,
+): number => one.endedAt ?? (one.status === 'interrupted' ? (one.since ?? now) : now)
+
 /** `1.2 s`; empty for a missing one. */
 export const durationText = (ms: number | undefined): string => (ms === undefined ? '' : timeText(ms))
 

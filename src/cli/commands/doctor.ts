@@ -202,7 +202,7 @@ async function runs(given: Given, io: Io): Promise<readonly Finding[]> {
             {
               subject: 'interrupted',
               level: 'note' as const,
-              text: `${interrupted} runs have lost their process`,
+              text: interrupted === 1 ? '1 run has lost its process' : `${interrupted} runs have lost their process`,
               hint: 'teasel runs ls --status interrupted, then teasel resume RUN',
             },
           ]),

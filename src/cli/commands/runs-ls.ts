@@ -8,7 +8,7 @@ import type { Given } from '../given.js'
 import type { Io } from '../io.js'
 import { type Cell, fixed, note, piece, print, printFaults, printJson, Table, widthOfOutput } from '../print.js'
 import { openSource, partitionOf } from '../run-source.js'
-import { agoText, countPieces, durationText, reasonText, statusPiece } from '../words.js'
+import { agoText, countPieces, durationText, endOrNow, reasonText, statusPiece } from '../words.js'
 
 // Owns: `teasel runs ls`.
 
@@ -91,7 +91,7 @@ const COLUMNS = [
 function rowOf(run: RunSummary, now: number): readonly Cell[] {
   const { status, runId, title, name, sequenceId, branches, startedAt, createdAt, endedAt, partitionKey } = run
   const begun = startedAt ?? createdAt
-  const isOver = endedAt !== undefined
+  const isOver = endedAt !== undefined && status !== 'failed' // the next one has failed
   return [
     [statusPiece(status)],
     [piece(printedAddress(runId))],
@@ -100,7 +100,7 @@ function rowOf(run: RunSummary, now: number): readonly Cell[] {
     [piece((isOver ? run.position : (run.next ?? run.position)) ?? '', 'dim')],
     [fixed(String(sequenceId + 1))],
     countPieces(branches),
-    [fixed(status === 'queued' ? '' : durationText((endedAt ?? now) - begun))],
+    [fixed(status === 'queued' ? '' : durationText(Math.max(0, endOrNow(run, now) - begun)))],
     [fixed(agoText(begun, now), 'dim')],
     noteOf(run),
   ]

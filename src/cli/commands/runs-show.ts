@@ -26,7 +26,16 @@ import {
 } from '../print.js'
 import { findRun, openSource } from '../run-source.js'
 import { changesOf, linesOfChanges } from '../value-diff.js'
-import { agoText, countPieces, durationText, markPiece, reasonText, statusPiece, valueText } from '../words.js'
+import {
+  agoText,
+  countPieces,
+  durationText,
+  endOrNow,
+  markPiece,
+  reasonText,
+  statusPiece,
+  valueText,
+} from '../words.js'
 
 // Owns: `teasel runs show`.
 
@@ -69,6 +78,9 @@ async function showTree(
   await print(io, ...headOf(tree, now))
   const steps = await lastSteps(reader, { ...ref, path }, root)
   if (steps.length > 0) await print(io, [], ...stepTable(steps, widthOfOutput(io)))
+  const earlier = steps[0]?.sequenceId ?? 0
+  if (steps.length === MOST_STEPS && earlier > 0)
+    await print(io, [fixed(`  … ${earlier} earlier, each with @STEP`, 'dim')])
   for (const map of root.maps) {
     const branches = map.branches.length > 0 ? map.branches : await pastBranches(reader, { ...ref, path }, map, first)
     await print(io, [], ...mapLines({ ...map, branches }, run.runId, now))
@@ -122,6 +134,8 @@ export async function pastBranches(
 
 function headOf({ run, root, recordedBy = '' }: RunTree, now: number): readonly Piece[][] {
   const queued = queuedMs(root, now)
+  const endedAt = root.endedAt ?? (root.path.length === 0 ? run.endedAt : undefined)
+  const since = run.status === 'interrupted' ? run.since : root.since
   const started = root.startedAt ?? run.startedAt ?? run.createdAt
   const facts: [string, string][] = [
     ['title', run.title ?? ''],
@@ -135,7 +149,7 @@ function headOf({ run, root, recordedBy = '' }: RunTree, now: number): readonly 
     ['partition', run.partitionKey ?? ''],
     ['recorded by', recordedBy],
     ['started', agoText(started, now)],
-    ['time', durationText((root.endedAt ?? (root.path.length === 0 ? run.endedAt : undefined) ?? now) - started)],
+    ['time', durationText(Math.max(0, endOrNow({ status: root.status, endedAt, since }, now) - started))],
     ['queued', queued === undefined ? '' : durationText(queued)],
     ['position', [root.position, root.next].filter((one) => one !== undefined).join(' → ')],
     ['runs on', root.worker === undefined ? '' : placeOf(root.worker)],
@@ -243,9 +257,9 @@ function branchLine(node: AppNode, runId: string, now: number): Piece[] {
 
 /** `queued 1.2 s, ran 3.4 s`; only the time that it ran where it was hardly in the queue. */
 function timesText(node: AppNode, now: number): string {
-  const { startedAt, endedAt } = node
+  const { startedAt } = node
   const queued = queuedMs(node, now) ?? 0
-  const ran = startedAt === undefined ? '' : durationText((endedAt ?? now) - startedAt)
+  const ran = startedAt === undefined ? '' : durationText(endOrNow(node, now) - startedAt)
   if (queued < TOLD_MS) return ran
   return `queued ${durationText(queued)}${ran === '' ? '' : `, ran ${ran}`}`
 }
