@@ -5,7 +5,7 @@ import { createUiHandler } from 'teasel/ui'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { actionOf, countsOf } from '../../src/read/action-of.js'
 import type { AppNode } from '../../src/read/tree.js'
-import { aligned } from '../../src/ui/page/aligned.js'
+import { aligned, didSame } from '../../src/ui/page/aligned.js'
 import { fieldsOf } from '../../src/ui/page/answer-fields.js'
 import { cellsOf } from '../../src/ui/page/cells.js'
 import { branchSpan, lanesOf, timesOf } from '../../src/ui/page/lanes.js'
@@ -179,6 +179,22 @@ describe('the difference of two states', () => {
       '{ when: 1970-01-01T00:00:00.000Z, n: 7n }',
     )
   })
+
+  it('takes a record with the key $ as any other record', () => {
+    const before = {
+      $: 'object',
+      v: [
+        ['$', 'own'],
+        ['topic', 'teasels'],
+      ] as const,
+    }
+
+    expect(changesOf(before, { topic: 'teasels', score: 1 })).toEqual([
+      { path: 'score', kind: 'added', after: '1' },
+      { path: '$', kind: 'removed', before: '"own"' },
+    ])
+    expect(inWords(before)).toBe('{ $: "own", topic: "teasels" }')
+  })
 })
 
 describe('two runs beside each other', () => {
@@ -195,6 +211,20 @@ describe('two runs beside each other', () => {
     const pairs = aligned(steps('abcd'), steps('acxd'))
 
     expect(pairs.map(({ a, b }) => `${a?.action ?? '-'}${b?.action ?? '-'}`)).toEqual(['aa', 'b-', 'cc', '-x', 'dd'])
+  })
+
+  it('are not called the same where their source does not tell what they wrote', () => {
+    const step = { appId: 'a', path: [], action: 'add', sequenceId: 0, epoch: 0, status: 'done' } as const
+    const same = (a: object, b: object) => didSame({ a: { ...step, ...a }, b: { ...step, ...b } })
+    const cut = { $: 'cut', n: 9000, p: '{"text":"a' }
+
+    expect(same({ update: { n: 1 } }, { update: { n: 1 } })).toBe(true)
+    expect(same({ update: { n: 1 } }, { update: { n: 2 } })).toBe(false)
+    expect(same({ patch: ['{', { n: ['=', 1] }, []] }, { patch: ['{', { n: ['=', 2] }, []] })).toBe(false)
+    expect(same({}, {})).toBeUndefined()
+    expect(same({ update: cut }, { update: cut })).toBeUndefined()
+    expect(same({ status: 'failed' }, {})).toBe(false)
+    expect(same({ status: 'waiting' }, { status: 'waiting' })).toBe(true)
   })
 })
 

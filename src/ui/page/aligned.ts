@@ -7,6 +7,26 @@ export interface Pair {
   readonly b: StepRecord | undefined
 }
 
+const isCut = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Reflect.get(value, '$') === 'cut'
+
+/** Whether two steps wrote the same; undefined where a source does not tell. */
+function wroteSame(a: StepRecord, b: StepRecord): boolean | undefined {
+  for (const part of ['update', 'patch'] as const) {
+    const [one, other] = [a[part], b[part]]
+    if (one === undefined || other === undefined) continue
+    if (JSON.stringify(one) !== JSON.stringify(other)) return false
+    return isCut(one) ? undefined : true
+  }
+  return a.status === 'done' ? undefined : true
+}
+
+/** Whether the steps of a pair did the same; undefined where their actions and statuses are equal and no more is told. */
+export function didSame({ a, b }: Pair): boolean | undefined {
+  if (a === undefined || b === undefined || a.action !== b.action || a.status !== b.status) return false
+  return wroteSame(a, b)
+}
+
 /** Steps in pairs: the longest common order of actions keeps its place. */
 export function aligned(a: readonly StepRecord[], b: readonly StepRecord[]): readonly Pair[] {
   const pairs: Pair[] = []

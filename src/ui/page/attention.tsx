@@ -27,7 +27,7 @@ export function Attention({
             <details>
               <summary>
                 <Mark status={status} /> <strong class="ellipsis">{visible(text)}</strong>{' '}
-                <span class="quiet">{action}</span>{' '}
+                <span class="quiet">{visible(action)}</span>{' '}
                 <span class="number">{many(items.length, 'branch', 'branches')}</span>
               </summary>
               <p class="chips">

@@ -3,8 +3,8 @@ import { queuedMs } from '../../read/queued.js'
 import type { AppNode } from '../../read/tree.js'
 import { placeOf } from '../../read/worker-place.js'
 import { timesOf } from './lanes.js'
-import { Mark, nowEachSecond, Status } from './parts.js'
-import { branchName, duration, isOpen, visible } from './words.js'
+import { endOf, Mark, Status } from './parts.js'
+import { branchName, duration, visible } from './words.js'
 
 // Owns: one branch of a map, in a row and in words.
 
@@ -22,8 +22,8 @@ export function BranchRow({
   readonly of: number
   readonly to: string
 }) {
-  const { status, startedAt, endedAt, index, error, cancelled, worker } = branch
-  const now = endedAt ?? (isOpen(status) ? nowEachSecond() : undefined)
+  const { status, startedAt, index, error, cancelled, worker } = branch
+  const now = endOf(branch, branch.since)
   const queued = now === undefined ? undefined : queuedMs(branch, now)
   const reason = typeof cancelled?.reason === 'string' ? cancelled.reason : cancelled?.by
   return (

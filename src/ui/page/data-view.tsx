@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import type { StepRecord } from '../../read/tree.js'
 import type { GraphPicture } from '../../visualize/picture.js'
 import { Empty } from './parts.js'
+import { visible } from './words.js'
 
 // Owns: the fields of the state: which actions read and write each, and which step wrote it last.
 
@@ -48,7 +49,7 @@ export function Fields(props: {
                 <td>
                   {last !== undefined && (
                     <button type="button" class="small" onClick={() => choose(last)}>
-                      {last.action} #{last.sequenceId}
+                      {visible(last.action)} #{last.sequenceId}
                     </button>
                   )}
                 </td>

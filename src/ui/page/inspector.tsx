@@ -1,11 +1,12 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { AppNode, StepRecord } from '../../read/tree.js'
+import type { AppNode, Due, Pending, StepRecord } from '../../read/tree.js'
 import { placeOf } from '../../read/worker-place.js'
 import { clientOf } from './client.js'
 import { ErrorView, JsonView } from './json-view.js'
 import { useLoaded } from './loaded.js'
-import { Empty, nowEachSecond, Problem, Status, Tabs } from './parts.js'
+import { Empty, endOf, Problem, Status, Tabs } from './parts.js'
+import { Asked, Waits } from './question.js'
 import { ask, setQuery } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Change, changesOf } from './state-diff.js'
@@ -32,14 +33,21 @@ export function Inspector(props: InspectorProps): JSX.Element {
   const { run, path, step, node } = props
   const error = step?.error ?? (step === undefined ? node?.error : undefined)
   const chosen =
-    TABS.find((id) => id === ask('tab')) ?? (error !== undefined ? 'error' : step === undefined ? 'state' : 'diff')
+    TABS.find((id) => id === ask('tab')) ??
+    (error !== undefined ? 'error' : step === undefined || step.status === 'waiting' ? 'state' : 'diff')
   const name = visible(step === undefined ? 'Start' : step.action === '' ? (step.placed ?? 'state') : step.action)
   return (
     <section class="inspector" aria-label="Details">
       <h2>
         {name} {step !== undefined && <span class="quiet">#{step.sequenceId}</span>}
       </h2>
-      {step !== undefined && <Facts step={step} node={node} />}
+      {step !== undefined && <Facts step={step} node={node} cutAt={run.app(path).tree.value?.run.since} />}
+      {questionsOf(step, node).map((question) => (
+        <section key={question.id} class="question" aria-label="Question" data-question={question.id}>
+          <Waits question={question} />
+          <Asked project={run.id.project} question={question} />
+        </section>
+      ))}
       <Tabs
         label="Details of the step"
         tabs={TABS.map((id) => ({
@@ -57,21 +65,49 @@ export function Inspector(props: InspectorProps): JSX.Element {
   )
 }
 
-function Facts({ step, node }: { readonly step: StepRecord; readonly node: AppNode | undefined }): JSX.Element {
+/** The open questions of a step. */
+const questionsOf = (step: StepRecord | undefined, node: AppNode | undefined): readonly Pending[] =>
+  step === undefined || !isOpen(step.status)
+    ? []
+    : (node?.pending ?? []).filter(({ sequenceId }) => sequenceId === step.sequenceId)
+
+/** What a step waits for besides an answer. */
+const DUE: Readonly<Record<Due['kind'], string | undefined>> = {
+  sleep: 'sleeps until',
+  retry: 'next attempt at',
+  timeout: 'time limit at',
+  wait: undefined,
+}
+
+function Facts(props: {
+  readonly step: StepRecord
+  readonly node: AppNode | undefined
+  readonly cutAt: number | undefined
+}): JSX.Element {
+  const { step, node, cutAt } = props
   const { status, startedAt, endedAt, durationMs, attempt, took, progress, once } = step
-  const now = isOpen(status) && startedAt !== undefined ? nowEachSecond() - startedAt : undefined
+  const end = startedAt === undefined ? undefined : endOf(step, cutAt)
   return (
     <div class="facts">
-      <Status status={status} /> <span class="quiet">{duration(durationMs ?? now)}</span>
+      <Status status={status} />{' '}
+      <span class="quiet">{duration(durationMs ?? (end === undefined ? undefined : end - (startedAt ?? end)))}</span>
       {attempt !== undefined && attempt > 1 && <span class="quiet">attempt {attempt}</span>}
       {step.recovered === true && <span class="quiet">by its fallback</span>}
       {(startedAt ?? endedAt) !== undefined && <time class="quiet">{moment(startedAt ?? endedAt)}</time>}
       {took !== undefined && (
         <span class="quiet">
-          → {took.to}
+          → {visible(took.to)}
           {took.condition !== undefined && took.condition !== 'default' && ` (${took.condition})`}
         </span>
       )}
+      {isOpen(status) &&
+        node?.due
+          .filter(({ kind, sequenceId }) => sequenceId === step.sequenceId && DUE[kind] !== undefined)
+          .map(({ kind, at }) => (
+            <span key={`${kind} ${at}`} class="quiet">
+              {DUE[kind]} <time>{moment(at)}</time>
+            </span>
+          ))}
       {once !== undefined && once.length > 0 && <span class="quiet">once: {once.join(', ')}</span>}
       {node?.worker !== undefined && <span class="quiet">on {placeOf(node.worker)}</span>}
       {progress !== undefined && isOpen(status) && (
@@ -135,40 +171,30 @@ function useWhole(run: RunModel, path: string, step: StepRecord | undefined): St
   return useLoaded(key, load).data
 }
 
-/** The last committed step at or before a step. */
-function useStateAt(
-  run: RunModel,
-  path: string,
-  sequenceId: number | undefined,
-  epoch: number | undefined,
-  fresh: string,
-) {
+/** The state after a step; nothing is asked for where none is stored. */
+function useStateAt(run: RunModel, path: string, step: { readonly sequenceId: number; readonly epoch: number }) {
   const { project, ...ref } = run.id
-  const isLacking =
-    sequenceId === undefined ||
-    (sequenceId < 0 && run.apps.get(path)?.tree.value?.lacks.includes('first states') === true)
-  const key = isLacking ? undefined : `state ${JSON.stringify([run.id, path, sequenceId, epoch, fresh])}`
-  return useLoaded(key, () =>
-    clientOf(project).state({
-      ...ref,
-      path,
-      ...(sequenceId !== undefined && { sequenceId }),
-      ...(epoch !== undefined && { epoch }),
-    }),
-  )
+  const { sequenceId, epoch } = step
+  const key = run.app(path).hasState(sequenceId, epoch)
+    ? `state ${JSON.stringify([run.id, path, sequenceId, epoch])}`
+    : undefined
+  return useLoaded(key, () => clientOf(project).state({ ...ref, path, sequenceId, epoch }))
 }
 
-const committed = (step: StepRecord | undefined): number =>
-  step === undefined ? -1 : step.status === 'done' ? step.sequenceId : step.sequenceId - 1
+/** The last step at or before a step whose state it left. */
+const committed = ({ sequenceId, status }: StepRecord): number => (status === 'done' ? sequenceId : sequenceId - 1)
 
-function State({ run, path, step, writer, readers }: BodyProps): JSX.Element {
+function State({ run, path, step, node, writer, readers }: BodyProps): JSX.Element {
   const [find, setFind] = useState('')
-  const at = committed(step)
-  const { data, error, isLoading } = useStateAt(run, path, at, step?.epoch, step?.status ?? '')
+  const at = step === undefined ? -1 : committed(step)
+  const { data, error, isLoading } = useStateAt(run, path, { sequenceId: at, epoch: step?.epoch ?? node?.epoch ?? 0 })
   if (error !== undefined) return <Problem error={error} />
   if (data === undefined) return isLoading ? <p class="quiet">Loading…</p> : <Empty>This state is not stored.</Empty>
   return (
     <>
+      {step !== undefined && step.status !== 'done' && (
+        <p class="quiet">The state before it: it has committed nothing.</p>
+      )}
       <input
         type="search"
         placeholder="Search the state"
@@ -186,7 +212,7 @@ function State({ run, path, step, writer, readers }: BodyProps): JSX.Element {
             <>
               {by !== undefined && (
                 <button type="button" class="small" title="Go to the step that wrote it" onClick={by.go}>
-                  by {by.step.action} #{by.step.sequenceId}
+                  by {visible(by.step.action)} #{by.step.sequenceId}
                 </button>
               )}
               {read.length > 0 && <span class="quiet tiny">read by {read.join(', ')}</span>}
@@ -203,16 +229,38 @@ function State({ run, path, step, writer, readers }: BodyProps): JSX.Element {
 }
 
 function Diff({ run, path, step }: BodyProps): JSX.Element {
-  const isDone = step?.status === 'done'
-  const after = useStateAt(run, path, isDone ? step.sequenceId : undefined, step?.epoch, 'done')
-  const before = useStateAt(run, path, isDone ? step.sequenceId - 1 : undefined, step?.epoch, 'done')
-  if (!isDone)
-    return <Empty>{step === undefined ? 'The state at the start is under State.' : 'It has committed nothing.'}</Empty>
+  if (step === undefined) return <Empty>The state at the start is under State.</Empty>
+  if (step.status !== 'done') return <Empty>It has committed nothing.</Empty>
+  return <Committed run={run} path={path} step={step} />
+}
+
+function Committed({ run, path, step }: { readonly run: RunModel; readonly path: string; readonly step: StepRecord }) {
+  const { sequenceId, epoch } = step
+  const after = useStateAt(run, path, step)
+  const before = useStateAt(run, path, { sequenceId: sequenceId - 1, epoch })
   const error = after.error ?? before.error
   if (error !== undefined) return <Problem error={error} />
   if (after.isLoading || before.isLoading) return <p class="quiet">Loading…</p>
-  if (after.data === undefined) return <Empty>This state is not stored.</Empty>
-  return <Changes changes={changesOf(before.data ?? {}, after.data)} />
+  if (after.data === undefined) return <Empty>The state after it is not stored.</Empty>
+  if (before.data === undefined) return <Written run={run} path={path} step={step} />
+  return <Changes changes={changesOf(before.data, after.data)} />
+}
+
+/** What a step wrote, where the state before it is not stored. */
+function Written({ run, path, step }: { readonly run: RunModel; readonly path: string; readonly step: StepRecord }) {
+  const whole = useWhole(run, path, step)
+  if (whole?.update === undefined)
+    return (
+      <Empty>
+        The state before it is not stored, so what it changed is not known. The state after it is under State.
+      </Empty>
+    )
+  return (
+    <>
+      <p class="quiet">The state before it is not stored. It wrote:</p>
+      <Changes changes={changesOf({}, whole.update)} />
+    </>
+  )
 }
 
 const SIGNS = { added: '+', removed: '−', changed: '~', grown: '+' } as const

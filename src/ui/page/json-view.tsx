@@ -104,6 +104,9 @@ function Leaf({ value }: { readonly value: unknown }): JSX.Element {
   )
 }
 
+/** The last cause tells the most: a chain of this length is open. */
+const OPEN_CAUSES = 6
+
 /** An error, its causes, and those that it collects. */
 export function ErrorView({ error, depth = 0 }: { readonly error: ErrorData; readonly depth?: number }): JSX.Element {
   const { name, message, code, stack, cause, errors = [] } = error
@@ -114,8 +117,8 @@ export function ErrorView({ error, depth = 0 }: { readonly error: ErrorData; rea
       </p>
       <p class="text">{visible(message)}</p>
       {cause !== undefined && (
-        <details open={depth === 0}>
-          <summary>Caused by {cause.name}</summary>
+        <details open={depth < OPEN_CAUSES}>
+          <summary>Caused by {visible(cause.name)}</summary>
           <ErrorView error={cause} depth={depth + 1} />
         </details>
       )}

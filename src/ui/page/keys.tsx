@@ -5,7 +5,7 @@ import { closeDialog, Dialog, dialog } from './dialog.js'
 import { useLoaded } from './loaded.js'
 import { memory } from './memory.js'
 import { ask, go, href, query, route, setQuery } from './route.js'
-import { short } from './words.js'
+import { titleOf } from './words.js'
 
 // Owns: what keys do, the list of them, and the palette.
 // A single key does nothing in a field that takes text, with a modifier, or when keys are turned off.
@@ -99,7 +99,7 @@ function Palette(): JSX.Element {
   ].filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()))
   for (const { runId, title, partitionKey } of runs.data?.items ?? [])
     targets.push({
-      name: `Run ${title ?? short(runId)}`,
+      name: `Run ${titleOf({ title, runId })}`,
       to: href(['p', project ?? '', 'r', runId], { partition: partitionKey }),
     })
   const open = (one: Target | undefined): void => {

@@ -6,10 +6,10 @@ import { actionOf } from '../../read/action-of.js'
 import type { BranchCounts } from '../../read/status.js'
 import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
+import { useCan } from './abilities.js'
 import { askCancel } from './actions.js'
 import { Attention } from './attention.js'
 import { BranchRow, Chosen } from './branch-row.js'
-import { isFile } from './client.js'
 import { useLoaded } from './loaded.js'
 import { MapPicture } from './map-picture.js'
 import { countsOf, type MapRef, type ReadMap, readMap } from './map-read.js'
@@ -17,7 +17,7 @@ import { Mosaic } from './mosaic.js'
 import { CountBar, Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
 import { ask, go, href, setQuery } from './route.js'
 import { VirtualList } from './virtual-list.js'
-import { branchName, count, duration, isOpen, many } from './words.js'
+import { branchName, count, duration, isOpen, many, visible } from './words.js'
 
 // Owns: one visit of a map with any number of branches.
 // The list of branches has what the mosaic has, in the same order.
@@ -108,6 +108,7 @@ function Shown(props: {
   const { project, runId, partitionKey, path, read } = props
   const { map, letters, unrecorded, branches } = read
   const [at, setAt] = useState<string | undefined>()
+  const can = useCan(project)
   const counts = letters === '' ? map.counts : countsOf(letters)
   const all = Object.values(counts).reduce((sum, n) => sum + n, 0)
   const settled = counts.done + counts.failed + counts.cancelled
@@ -134,13 +135,13 @@ function Shown(props: {
     <div class="map">
       <header class="head">
         <h1>
-          {map.map}
+          {visible(map.map)}
           {map.visit > 1 && ` #${map.visit}`}
         </h1>
         <Status status={map.status} />
         <span class="quiet">{map.kind !== undefined && KINDS[map.kind]}</span>
         <span class="grow" />
-        {map.status === 'running' && !isFile(project) && (
+        {map.status === 'running' && can('cancel') === true && (
           <button
             type="button"
             data-key="x"

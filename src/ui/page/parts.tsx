@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { UiError } from '../../client/ui-error.js'
 import type { ReadFault } from '../../read/reader.js'
 import type { BranchCounts } from '../../read/status.js'
-import { count, MARKS, many, visible } from './words.js'
+import { count, isOpen, MARKS, many, visible } from './words.js'
 
 // Owns: the small parts that every screen is made of.
 
@@ -14,6 +14,15 @@ setInterval(() => {
 }, 1000)
 /** The time, each second. Only what it is read in is drawn again. */
 export const nowEachSecond = (): number => ticking.value
+
+/**
+ * The end of something, or now while it goes on.
+ * @param cutAt the last sign of life of its process, where that is gone: nothing goes on then
+ */
+export const endOf = (
+  { status, endedAt }: { readonly status: string; readonly endedAt?: number | undefined },
+  cutAt: number | undefined,
+): number | undefined => endedAt ?? (status === 'interrupted' ? cutAt : isOpen(status) ? nowEachSecond() : undefined)
 
 /** The sign of a status. That of a pause is drawn: many fonts have none. */
 export const Sign = ({ status }: { readonly status: string }): JSX.Element => (

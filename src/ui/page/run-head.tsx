@@ -1,14 +1,15 @@
 import type { RunTree, StepRecord } from '../../read/tree.js'
 import { placeOf } from '../../read/worker-place.js'
+import { useCan } from './abilities.js'
 import { askCancel } from './actions.js'
 import { isFile } from './client.js'
 import { askFork } from './fork.js'
 import { timesOf } from './lanes.js'
-import { Copy, nowEachSecond, Status } from './parts.js'
+import { Copy, endOf, nowEachSecond, Status } from './parts.js'
 import { href } from './route.js'
 import type { RunId, RunModel } from './run-model.js'
 import { Siblings } from './siblings.js'
-import { ago, branchName, duration, isOpen, many, moment, short } from './words.js'
+import { ago, branchName, duration, isOpen, many, moment, short, titleOf } from './words.js'
 
 // Owns: what stands above a run or a branch: its status, and what can be done with it.
 
@@ -25,13 +26,14 @@ export function Head({
 }) {
   const { project, runId, partitionKey } = run.id
   const { run: summary, root: node, lacks, recordedBy } = tree
-  const isRead = isFile(project) || recordedBy !== undefined
+  const can = useCan(project)
   const isRoot = path === ''
   const began = node.startedAt ?? (isRoot ? summary.startedAt : undefined)
-  const end = node.endedAt ?? (isOpen(node.status) ? nowEachSecond() : isRoot ? summary.endedAt : undefined)
+  const goneAt = summary.status === 'interrupted' ? summary.since : node.since
+  const end = endOf(node, goneAt) ?? (isRoot ? summary.endedAt : undefined)
   const ran = began === undefined ? '' : duration((end ?? began) - began)
   const times = isRoot ? ran : timesOf(node, end ?? began ?? 0)
-  const name = isRoot ? (summary.title ?? short(runId)) : branchName(node)
+  const name = isRoot ? titleOf(summary) : branchName(node)
   const cancelled = node.cancelled ?? (isRoot ? summary.cancelled : undefined)
   const pending = node.pending.length + (isRoot ? summary.pending - node.pending.length : 0)
   return (
@@ -50,7 +52,7 @@ export function Head({
           {summary.heldBy.pid !== undefined && ` (${summary.heldBy.pid})`}
         </span>
       )}
-      {node.status === 'interrupted' && <span class="quiet">process gone {ago(node.since, nowEachSecond())}</span>}
+      {node.status === 'interrupted' && <span class="quiet">process gone {ago(goneAt, nowEachSecond())}</span>}
       {cancelled !== undefined && (
         <span class="quiet">
           by {cancelled.by}
@@ -65,9 +67,12 @@ export function Head({
       {summary.forkedFrom !== undefined && isRoot && (
         <a
           class="quiet"
-          href={href(['p', project, 'r', summary.forkedFrom.appId], { step: summary.forkedFrom.sequenceId })}
+          href={href(['p', project, 'r', summary.forkedFrom.appId], {
+            step: summary.forkedFrom.sequenceId,
+            partition: partitionKey,
+          })}
         >
-          ⑂ from {short(summary.forkedFrom.appId, 16)}@{summary.forkedFrom.sequenceId}
+          forked from {short(summary.forkedFrom.appId, 16)}@{summary.forkedFrom.sequenceId}
         </a>
       )}
       {recordedBy !== undefined && <span class="chip">recorded by {recordedBy} · read only</span>}
@@ -79,7 +84,7 @@ export function Head({
       <span class="grow" />
       {!isRoot && <Siblings run={run} node={node} />}
       <div class="buttons">
-        {isOpen(node.status) && !isRead && (
+        {isOpen(node.status) && can('cancel') === true && (
           <button
             type="button"
             data-key="x"
@@ -88,14 +93,16 @@ export function Head({
             Cancel
           </button>
         )}
-        {isRoot && shown !== undefined && !isRead && (
+        {isRoot && shown !== undefined && can('fork') === true && (
           <button type="button" onClick={() => askFork(run.id, shown)}>
             Fork…
           </button>
         )}
-        <a class="button" href={href(['p', project, 'compare'], { a: runId })}>
-          Compare
-        </a>
+        {!isFile(project) && (
+          <a class="button" href={href(['p', project, 'compare'], { a: runId, pa: partitionKey })}>
+            Compare
+          </a>
+        )}
         {isRoot && !isFile(project) && (
           <a class="button" download={`${runId}.jsonl`} href={exportHref(run.id)}>
             Export

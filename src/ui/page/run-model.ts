@@ -45,6 +45,13 @@ export class AppModel {
     return this.tree.value?.root
   }
 
+  /** Whether the state after a step is stored: a step has committed it, or something else has placed it. */
+  hasState(sequenceId: number, epoch: number): boolean {
+    return this.steps.value.some(
+      (step) => step.sequenceId === sequenceId && step.epoch <= epoch && step.status === 'done',
+    )
+  }
+
   async read(): Promise<void> {
     const { project, ...ref } = this.#run
     const client = clientOf(project)

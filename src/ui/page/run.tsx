@@ -7,7 +7,7 @@ import { Fields } from './data-view.js'
 import { graphSeen, marksOf } from './graph-marks.js'
 import { GraphView, Outline } from './graph-view.js'
 import { Inspector } from './inspector.js'
-import { Empty, nowEachSecond, Problem, Tabs } from './parts.js'
+import { Empty, endOf, Problem, Tabs } from './parts.js'
 import { ask, go, href, setQuery } from './route.js'
 import { Head } from './run-head.js'
 import { type AppModel, type RunId, RunModel } from './run-model.js'
@@ -17,7 +17,7 @@ import { Splitter } from './splitter.js'
 import { mapHref, StepList } from './step-list.js'
 import type { Row } from './step-rows.js'
 import { Timeline } from './timeline.js'
-import { isOpen, many, short } from './words.js'
+import { isOpen, many, short, visible } from './words.js'
 
 // Owns: the screen of a run, and of a branch at any depth: they are the same.
 // Without a chosen step the newest is shown. A step that is chosen stays; going back to the newest is said.
@@ -116,8 +116,7 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
   }, [past, node, chosen, picture.marks, above])
   const current = shown && `${picture.above}${printedName(shown.action)}`
   const began = node.startedAt ?? real[0]?.startedAt ?? tree.run.startedAt ?? tree.run.createdAt
-  const end = node.endedAt ?? (isOpen(node.status) ? nowEachSecond() : (real.at(-1)?.endedAt ?? began + 1))
-  const endedAt = node.endedAt ?? tree.run.endedAt
+  const end = endOf(node, tree.run.since) ?? real.at(-1)?.endedAt ?? began + 1
   const openAction = (address: string): void => {
     const name = [...real].reverse().find(({ action }) => `${picture.above}${printedName(action)}` === address)
     if (name !== undefined) return choose(name)
@@ -174,7 +173,7 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
                 path={path}
                 steps={real}
                 node={node}
-                ended={endedAt ?? end}
+                ended={node.endedAt ?? tree.run.endedAt ?? end}
                 chosen={chosen?.sequenceId}
                 openStep={choose}
                 openBranch={(to) => go(branchHref(run.id, to))}
@@ -191,7 +190,7 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
               <GraphView graph={picture.graph} marks={marks} current={current} open={openAction} />
             )}
           </div>
-          <Scrubber steps={real} chosen={chosen} choose={choose} />
+          <Scrubber steps={real} chosen={chosen} isOver={!isOpen(node.status)} choose={choose} />
         </section>
         <Splitter name="--right" sign={-1} label="Width of the details" />
         <Inspector run={run} path={path} step={shown} node={node} writer={writer} readers={readers} />
@@ -239,7 +238,7 @@ function MapLinks({ run, node, path }: { readonly run: RunModel; readonly node: 
           data-status={map.status === 'reducing' ? 'running' : map.status}
           href={mapHref(project, runId, path, map)}
         >
-          {map.map}
+          {visible(map.map)}
           {map.visit > 1 && ` #${map.visit}`}:{' '}
           {many(
             Object.values(map.counts).reduce((sum, n) => sum + n, 0),

@@ -3,14 +3,15 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PageOf, ReadFault, RunFilter } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import { RUN_STATUSES, type RunStatus } from '../../read/status.js'
+import { useCan } from './abilities.js'
 import { doEach } from './actions.js'
 import { clientOf } from './client.js'
 import { useTopic } from './live.js'
 import { useLoaded } from './loaded.js'
-import { Counts, Empty, Faults, nowEachSecond, Problem, Sign, Status } from './parts.js'
+import { Counts, Empty, endOf, Faults, nowEachSecond, Problem, Sign, Status } from './parts.js'
 import { sumOf } from './projects.js'
 import { ask, href, setQuery } from './route.js'
-import { ago, count, duration, isOpen, many, moment, short, visible } from './words.js'
+import { ago, count, duration, isOpen, many, moment, short, titleOf, visible } from './words.js'
 
 // Owns: the list of the runs of a project.
 // A run that begins does not move the list under the hand: it waits until the list stands at its top.
@@ -157,6 +158,7 @@ function Filters({ numbers }: { readonly numbers: { readonly [status: string]: u
 
 function Table({ project, runs }: { readonly project: string; readonly runs: readonly RunSummary[] }): JSX.Element {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const can = useCan(project)
   const some = runs.filter(({ runId }) => chosen.has(runId))
   const choose = (ids: readonly string[], isOn: boolean): void => {
     const next = new Set(chosen)
@@ -172,16 +174,23 @@ function Table({ project, runs }: { readonly project: string; readonly runs: rea
       {some.length > 0 && (
         <div class="toolbar" role="toolbar" aria-label="Chosen runs">
           <strong>{many(some.length, 'run')}</strong>
-          <button type="button" onClick={() => doEach(project, some, 'cancel')}>
-            Cancel
-          </button>
-          <button type="button" onClick={() => doEach(project, some, 'remove')}>
-            Delete
-          </button>
+          {can('cancel') === true && (
+            <button type="button" onClick={() => doEach(project, some, 'cancel')}>
+              Cancel
+            </button>
+          )}
+          {can('remove') === true && (
+            <button type="button" onClick={() => doEach(project, some, 'remove')}>
+              Delete
+            </button>
+          )}
           {some.length === 2 && (
             <a
               class="button"
-              href={href(['p', project, 'compare'], { a: some[1]?.runId ?? '', b: some[0]?.runId ?? '' })}
+              href={href(['p', project, 'compare'], {
+                ...{ a: some[1]?.runId, pa: some[1]?.partitionKey },
+                ...{ b: some[0]?.runId, pb: some[0]?.partitionKey },
+              })}
             >
               Compare
             </a>
@@ -245,19 +254,19 @@ function Row(props: {
 }): JSX.Element {
   const { project, run, isChosen, choose } = props
   const began = run.startedAt ?? run.createdAt
-  const end = run.endedAt ?? (isOpen(run.status) ? nowEachSecond() : run.updatedAt)
+  const end = run.endedAt ?? endOf(run, run.since) ?? run.updatedAt
   return (
     <tr data-status={run.status}>
       <td>
         <input
           type="checkbox"
-          aria-label={`Choose ${run.title ?? run.runId}`}
+          aria-label={`Choose ${titleOf(run)}`}
           checked={isChosen}
           onChange={({ currentTarget }) => choose(currentTarget.checked)}
         />
       </td>
       <td>
-        <Status status={run.status} />
+        <Status status={run.status} />{' '}
         {run.pending > 0 && (
           <a class="chip" data-status="waiting" href={href(['p', project, 'inbox'], { run: run.runId })}>
             {many(run.pending, 'question')}
@@ -265,30 +274,39 @@ function Row(props: {
         )}
       </td>
       <td class="run-name">
-        <a href={runHref(project, run)}>{run.title ?? short(run.runId)}</a>
+        <a href={runHref(project, run)}>{titleOf(run)}</a>
         {run.title !== undefined && <span class="quiet tiny">{short(run.runId)}</span>}
         {run.forkedFrom !== undefined && (
           <a
             class="quiet tiny"
-            href={href(['p', project, 'r', run.forkedFrom.appId], { step: run.forkedFrom.sequenceId })}
+            href={href(['p', project, 'r', run.forkedFrom.appId], {
+              step: run.forkedFrom.sequenceId,
+              partition: run.partitionKey,
+            })}
           >
-            ⑂ from {short(run.forkedFrom.appId, 14)}@{run.forkedFrom.sequenceId}
+            forked from {short(run.forkedFrom.appId, 14)}@{run.forkedFrom.sequenceId}
           </a>
         )}
         {Object.entries(run.labels).map(([name, value]) => (
           <a key={name} class="chip" href={href(['p', project], { label: `${name}:${value}` })}>
-            {name}: {value}
+            {visible(`${name}: ${value}`)}
           </a>
         ))}
       </td>
       <td>
-        {run.next !== undefined && isOpen(run.status) ? run.next : run.position}
-        {run.error !== undefined && <div class="tiny failed-text">{visible(run.error.message.slice(0, 90))}</div>}
+        {run.next !== undefined && (isOpen(run.status) || run.status === 'failed')
+          ? visible(run.next)
+          : visible(run.position ?? '')}
+        {run.error !== undefined && (
+          <div class="tiny failed-text two-lines" title={visible(run.error.message)}>
+            {visible(run.error.message.slice(0, 400))}
+          </div>
+        )}
       </td>
       <td class="number">{count(run.sequenceId + 1)}</td>
       <td>{run.branches !== undefined && <Counts counts={run.branches} />}</td>
       <td class="number">{run.startedAt === undefined ? '' : duration(end - began)}</td>
-      <td>
+      <td class="when">
         <time title={moment(began)}>{ago(began, nowEachSecond())}</time>
       </td>
     </tr>

@@ -8,9 +8,11 @@ import { visible } from './words.js'
 export function Scrubber(props: {
   readonly steps: readonly StepRecord[]
   readonly chosen: StepRecord | undefined
+  /** Whether no step follows any more. */
+  readonly isOver: boolean
   readonly choose: (step: StepRecord | undefined) => void
 }): JSX.Element | null {
-  const { steps, chosen, choose } = props
+  const { steps, chosen, isOver, choose } = props
   if (steps.length < 2) return null
   const at = chosen === undefined ? steps.length - 1 : steps.indexOf(chosen)
   const name = steps[at]
@@ -30,7 +32,7 @@ export function Scrubber(props: {
       </span>
       {chosen !== undefined && (
         <button type="button" class="small" onClick={() => choose(undefined)}>
-          Return to live
+          {isOver ? 'To the last step' : 'Return to live'}
         </button>
       )}
     </div>

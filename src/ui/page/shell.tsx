@@ -16,7 +16,7 @@ import { ask, href, route } from './route.js'
 import { Run } from './run.js'
 import { Runs } from './runs.js'
 import { StaticGraph } from './static-graph.js'
-import { short } from './words.js'
+import { short, visible } from './words.js'
 
 // Owns: what stands around every screen, and which screen it is.
 
@@ -159,7 +159,7 @@ function Crumbs(): JSX.Element | null {
             {' '}
             <span aria-hidden="true">/</span>{' '}
             <a href={href(['p', project, 'r', run], { path: level.join('/'), partition })}>
-              {level.slice(-2).join(' · ')}
+              {visible(level.slice(-2).join(' · '))}
             </a>
           </span>
         ))}

@@ -20,8 +20,23 @@ export interface StepEventsProps {
   readonly step: StepRecord | undefined
 }
 
-/** Events of one step, those that happen now too. */
-function useEvents({ run, path, step }: StepEventsProps, types: readonly string[]): readonly WireEvent[] | undefined {
+/** What is absent of a run, by the names of its source. */
+const isLacking = ({ run, path }: StepEventsProps, ...parts: readonly string[]): boolean =>
+  run.app(path).tree.value?.lacks.some((one) => parts.includes(one)) === true
+
+/** Why nothing is there, where a source keeps no such thing. */
+const NotKept = ({ what }: { readonly what: string }): JSX.Element => (
+  <Empty>
+    {what} are kept by a tracker, not by a store. Give the application a tracker, and open the folder of its logs.
+  </Empty>
+)
+
+/** Events of one step, those that happen now too. @param isKept whether they can be read again */
+function useEvents(
+  { run, path, step }: StepEventsProps,
+  types: readonly string[],
+  isKept: boolean,
+): readonly WireEvent[] | undefined {
   const [events, setEvents] = useState<readonly WireEvent[]>()
   const [at, epoch] = [step?.sequenceId, step?.epoch]
   useEffect(() => {
@@ -36,7 +51,8 @@ function useEvents({ run, path, step }: StepEventsProps, types: readonly string[
         if (own(event)) add(event)
       setEvents([...seen.values()])
     }
-    read().catch(() => setEvents([...seen.values()]))
+    if (isKept && types.length > 0) read().catch(() => setEvents([...seen.values()]))
+    else setEvents([])
     const hear = (fresh: readonly WireEvent[]): void => {
       const mine = fresh.filter(own)
       for (const event of mine) add(event)
@@ -47,17 +63,20 @@ function useEvents({ run, path, step }: StepEventsProps, types: readonly string[
       stop.abort()
       run.hearers.delete(hear)
     }
-  }, [run, path, at, epoch, types.join()])
+  }, [run, path, at, epoch, types.join(), isKept])
   return events
 }
 
 /** Its logs, or its spans. */
 export function Told({ isLogs, ...props }: StepEventsProps & { readonly isLogs: boolean }): JSX.Element {
+  const isKept = !isLacking(props, isLogs ? 'logs' : 'spans')
   const events = useEvents(
     props,
     isLogs ? ['log', 'retry', 'wait', 'wake', 'message', 'fault'] : ['span.start', 'span.end', 'step.end'],
+    isKept,
   )
   if (events === undefined) return <p class="quiet">Loading…</p>
+  if (!isKept && events.length === 0) return <NotKept what={isLogs ? 'Logs' : 'Spans'} />
   if (isLogs) return events.length === 0 ? <Empty>It logged nothing.</Empty> : <Logs events={events} />
   const facts = events.findLast(({ type }) => type === 'step.end')?.['attributes'] as Payload | undefined
   const hasSpans = events.some(({ type }) => type === 'span.start')
@@ -152,12 +171,16 @@ export function Stream(props: StepEventsProps): JSX.Element {
   const [isAll, setAll] = useState(false)
   const at = step?.sequenceId
   const isRunning = step !== undefined && isOpen(step.status)
-  const key = at === undefined ? undefined : `chunks ${JSON.stringify([run.id, path, at, step?.epoch, step?.status])}`
+  const isKept = !isLacking(props, 'chunks')
+  const isHeard = isRunning || !isKept
+  const key =
+    at === undefined || isHeard ? undefined : `chunks ${JSON.stringify([run.id, path, at, step?.epoch, step?.status])}`
   const stored = useLoaded(key, () => clientOf(project).chunks({ ...ref, path, step: at ?? 0 }))
-  const events = useEvents(props, isRunning ? ['chunk'] : [])
+  const events = useEvents(props, isHeard ? ['chunk'] : [], isKept)
   if (step === undefined) return <Empty>It has no step yet.</Empty>
-  const items = isRunning ? (events ?? []).map((event) => event['chunk']) : (stored.data?.items ?? [])
-  if (stored.error !== undefined && !isRunning) return <Problem error={stored.error} />
+  const items = isHeard ? (events ?? []).map((event) => event['chunk']) : (stored.data?.items ?? [])
+  if (stored.error !== undefined) return <Problem error={stored.error} />
+  if (items.length === 0 && !isKept) return <NotKept what="Streams" />
   if (items.length === 0) return stored.isLoading ? <p class="quiet">Loading…</p> : <Empty>It yielded nothing.</Empty>
   const { chunks, startedAt, endedAt } = step
   const isText = items.every((item) => typeof item === 'string')

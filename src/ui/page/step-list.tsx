@@ -1,11 +1,11 @@
 import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
-import { Counts, Mark, nowEachSecond } from './parts.js'
+import { Counts, endOf, Mark } from './parts.js'
 import { ask, href } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Row, rowsOf } from './step-rows.js'
 import { VirtualList } from './virtual-list.js'
-import { count, duration, isOpen, many, visible } from './words.js'
+import { duration, many, visible } from './words.js'
 
 // Owns: the list of steps, as a tree that can be walked by keys.
 
@@ -164,13 +164,13 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
     return (
       <div {...item} class="row pause">
         <a href={mapHref(project, runId, row.app, row.map)}>
-          {row.more > 0 ? `${count(row.more)} more branches: ` : ''}all of {row.map.map}
+          {row.more > 0 ? `${many(row.more, 'more branch', 'more branches')}: ` : ''}all of {visible(row.map.map)}
         </a>
       </div>
     )
   const { status, startedAt, endedAt } = row.kind === 'step' ? row.step : row.node
   const name = visible(row.kind === 'step' ? row.step.action : row.name)
-  const now = endedAt ?? (isOpen(status) && startedAt !== undefined ? nowEachSecond() : undefined)
+  const now = startedAt === undefined ? undefined : endOf({ status, endedAt }, axis.to)
   const known = row.kind === 'step' ? row.step.durationMs : undefined
   const ms = known ?? (startedAt !== undefined && now !== undefined ? now - startedAt : undefined)
   const number = row.kind === 'step' ? row.step.sequenceId : undefined

@@ -66,7 +66,8 @@ function seenIn(branches: readonly AppNode[], above: string): LaidPicture | unde
   const names = [...new Set(branches.flatMap((one) => actionOf(one) ?? []))]
   const entry = names[0]
   if (entry === undefined) return undefined
-  const actions = names.map((name) => plainAction(`${above}${printedName(name)}`, name))
+  // They have the room of a map: numbers of branches stand beside their names.
+  const actions = names.map((name) => plainAction(`${above}${printedName(name)}`, name, true))
   return inColumn({ entry: `${above}${printedName(entry)}`, actions, edges: [] })
 }
 

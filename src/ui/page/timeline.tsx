@@ -4,9 +4,8 @@ import type { AppNode, MapNode, StepRecord } from '../../read/tree.js'
 import { clientOf } from './client.js'
 import { branchSpan, lanesOf, type Span, stepSpan } from './lanes.js'
 import { useLoaded } from './loaded.js'
-import { nowEachSecond } from './parts.js'
 import type { RunModel } from './run-model.js'
-import { duration, isOpen, many } from './words.js'
+import { duration, many } from './words.js'
 
 // Owns: when steps and branches ran, as lanes of a time axis.
 // Branches that ran at the same time are in different lanes, and a lane is used again when it is free: as many
@@ -22,7 +21,7 @@ export function Timeline(props: {
   readonly path: string
   readonly steps: readonly StepRecord[]
   readonly node: AppNode | undefined
-  /** When it ended, or last did something, epoch milliseconds. */
+  /** When it ended, or last did something; now while it goes on. Epoch milliseconds. */
   readonly ended: number
   readonly chosen: number | undefined
   readonly openStep: (step: StepRecord) => void
@@ -42,11 +41,10 @@ export function Timeline(props: {
   }, [])
   const maps = (node?.maps ?? []).slice(0, 6).reverse()
   const branches = useBranches(run, path, maps)
-  const end = node !== undefined && isOpen(node.status) ? nowEachSecond() : ended
-  const own = steps.flatMap((step) => stepSpan(step, end))
+  const own = steps.flatMap((step) => stepSpan(step, ended))
   const groups = maps.map((map, i) => ({
     map,
-    lanes: lanesOf((branches?.[i] ?? []).flatMap((branch) => branchSpan(branch, end))),
+    lanes: lanesOf((branches?.[i] ?? []).flatMap((branch) => branchSpan(branch, ended))),
   }))
   const all = [...own, ...groups.flatMap(({ lanes }) => lanes.flat())]
   const first = all.reduce((least, { from }) => Math.min(least, from), Number.POSITIVE_INFINITY)

@@ -14,11 +14,17 @@ export function partsOf(value: unknown): readonly (readonly [string, unknown])[]
   if (!isTagged(value)) return Object.entries(value)
   const { v } = value
   if (value.$ === 'set' && Array.isArray(v)) return v.map((one, i) => [String(i), one])
-  if ((value.$ === 'map' || value.$ === 'object') && Array.isArray(v))
-    return v.map((entry: unknown) => (Array.isArray(entry) ? [inWords(entry[0], 60), entry[1]] : ['', entry]))
+  if (value.$ === 'object' && Array.isArray(v)) return entriesOf(v, String)
+  if (value.$ === 'map' && Array.isArray(v)) return entriesOf(v, (key) => inWords(key, 60))
   if (value.$ === 'error' || value.$ === 'class') return Object.entries(value).filter(([name]) => name !== '$')
   return undefined
 }
+
+const entriesOf = (
+  entries: readonly unknown[],
+  name: (key: unknown) => string,
+): readonly (readonly [string, unknown])[] =>
+  entries.map((entry) => (Array.isArray(entry) ? [name(entry[0]), entry[1]] : ['', entry]))
 
 /** A value in one line. */
 export function inWords(value: unknown, most = 120): string {
@@ -28,18 +34,19 @@ export function inWords(value: unknown, most = 120): string {
 
 function wordsOf(value: unknown, most: number): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, most))
-  if (isTagged(value)) return taggedWords(value)
+  if (isTagged(value)) return value.$ === 'object' ? recordWords(partsOf(value) ?? [], most) : taggedWords(value)
   if (Array.isArray(value)) {
     if (value.length === 0) return '[]'
     const first = value.slice(0, 4).map((one) => wordsOf(one, most / 3))
     return `[${first.join(', ')}${value.length > 4 ? `, … ${value.length}` : ''}]`
   }
-  if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value)
-    const first = entries.slice(0, 4).map(([name, one]) => `${name}: ${wordsOf(one, most / 3)}`)
-    return `{ ${first.join(', ')}${entries.length > 4 ? ', …' : ''} }`
-  }
+  if (typeof value === 'object' && value !== null) return recordWords(Object.entries(value), most)
   return String(value)
+}
+
+function recordWords(entries: readonly (readonly [string, unknown])[], most: number): string {
+  const first = entries.slice(0, 4).map(([name, one]) => `${name}: ${wordsOf(one, most / 3)}`)
+  return `{ ${first.join(', ')}${entries.length > 4 ? ', …' : ''} }`
 }
 
 function taggedWords({ $: tag, ...parts }: Tagged): string {

@@ -64,7 +64,11 @@ export const bytes = (n: number): string =>
 
 /** An id is long: its middle is left out. */
 export const short = (id: string, most = 26): string =>
-  id.length <= most ? id : `${id.slice(0, most - 7)}…${id.slice(-6)}`
+  visible(id.length <= most ? id : `${id.slice(0, most - 7)}…${id.slice(-6)}`)
+
+/** What a run is called: its title, else its id. */
+export const titleOf = ({ title, runId }: { readonly title?: string | undefined; readonly runId: string }): string =>
+  title === undefined ? short(runId) : visible(title)
 
 /**
  * A text in which every sign can be seen: one that controls a terminal, or turns the direction of what follows, would
@@ -79,4 +83,4 @@ export const visible = (text: string): string =>
 
 /** The name of a branch: its title, else its key. */
 export const branchName = ({ title, key, path }: Pick<AppNode, 'title' | 'key' | 'path'>): string =>
-  title ?? (key === '' || key === undefined ? (path.at(-1)?.[2] ?? '') || (path.at(-1)?.[0] ?? 'run') : key)
+  visible(title ?? (key === '' || key === undefined ? (path.at(-1)?.[2] ?? '') || (path.at(-1)?.[0] ?? 'run') : key))

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
+import { memoryPersister } from 'teasel/persistence'
 import { type FileTracker, fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findChromium } from '../../support/chromium.js'
 import { launch, open, type PageServer, serve } from './rig.js'
-import { HOSTILE, runAll } from './story.js'
+import { HOSTILE, openExpense, runAll } from './story.js'
 
 const chromium = findChromium()
 const AXE = createRequire(import.meta.url).resolve('axe-core')
@@ -18,18 +19,27 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
   let browser: Browser
   let server: PageServer
   let tracker: FileTracker
+  let asking: ReturnType<typeof openExpense>
   const dir = mkdtempSync(join(tmpdir(), 'teasel-page-'))
 
   beforeAll(async () => {
     tracker = fileTracker({ dir, project: 'demo' })
     await runAll(tracker, { branches: 200, steps: 3000 })
     browser = await launch(chromium ?? '')
-    server = await serve(projectsIn(dir))
+    const logs = projectsIn(dir)
+    const asks = { persister: memoryPersister() }
+    asking = openExpense('expense-2', asks)
+    void asking.run()
+    server = await serve({
+      names: async () => [...(await logs.names()), 'asks'],
+      open: (name) => (name === 'asks' ? Promise.resolve(asks) : logs.open(name)),
+    })
   })
   afterAll(async () => {
     await browser?.close()
     await server?.close()
     await tracker?.dispose()
+    await asking?.[Symbol.asyncDispose]()
     rmSync(dir, { recursive: true, force: true })
   })
 
@@ -45,7 +55,9 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
     ['a failed run', '/p/demo/r/hostile-1', '.error-view'],
     ['a map', '/p/demo/r/survey-many/m/multi_prompt_test?b=3', '.mosaic canvas'],
     ['a branch', '/p/demo/r/survey-few?path=multi_prompt_test/meaning%20of%20life', '.graph svg'],
-    ['questions', '/p/demo/inbox', '.card form'],
+    ['questions', '/p/asks/inbox', '.card form'],
+    ['questions of a log', '/p/demo/inbox', '.card .asked'],
+    ['a step that waits for an answer', '/p/asks/r/expense-2', '.question form'],
     ['a comparison', '/p/demo/compare?a=agent-1&b=agent-2', '.changes li'],
     ['nothing', '/nowhere', '.empty'],
   ]
@@ -142,6 +154,12 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
     ])
     await page.getByRole('tab', { name: 'State' }).click()
     expect((await page.textContent('.json'))?.includes(HOSTILE.slice(0, 40))).toBe(true)
+    for (const path of ['/p/demo', '/p/demo/compare?a=hostile-1&b=agent-1', '/p/demo/r/hostile-1?step=0&tab=diff']) {
+      await page.goto(`${server.url}${path}`)
+      await page.waitForSelector('text=u202e')
+      const text = (await page.textContent('main')) ?? ''
+      expect([path, [...'\u0007\u001b\u202e'].filter((sign) => text.includes(sign))]).toEqual([path, []])
+    }
     await page.context().close()
   })
 

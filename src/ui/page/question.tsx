@@ -1,0 +1,180 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { Json } from '../../read/payload.js'
+import type { Pending } from '../../read/tree.js'
+import { useCan } from './abilities.js'
+import { act } from './actions.js'
+import { type Field, fieldsOf } from './answer-fields.js'
+import { clientOf } from './client.js'
+import { JsonView } from './json-view.js'
+import { nowEachSecond } from './parts.js'
+import { duration, moment, visible } from './words.js'
+
+// Owns: one open question: its text, since when and until when it stands, the schemas of its answers, and its answer.
+
+/** Since when a question stands, and when its action stops waiting. */
+export function Waits({ question }: { readonly question: Pending }): JSX.Element {
+  const { action, since, until } = question
+  const now = nowEachSecond()
+  return (
+    <p class="quiet">
+      {visible(action)} waits for <time title={moment(since)}>{duration(now - since)}</time>
+      {until !== undefined && (
+        <>
+          {' · '}
+          <time title={moment(until)}>{until > now ? `${duration(until - now)} left` : 'its time is over'}</time>
+        </>
+      )}
+    </p>
+  )
+}
+
+/** What is asked, and the form of its answer. */
+export function Asked({ project, question }: { readonly project: string; readonly question: Pending }): JSX.Element {
+  const { runId, partitionKey, kinds, ask: asked, schemas } = question
+  const [kind, setKind] = useState(kinds[0] ?? '')
+  const can = useCan(project)
+  const schema = schemas?.[kind]
+  const answer = (body: Json): Promise<boolean> =>
+    act(() => clientOf(project).answer({ runId, partitionKey, pending: question.id, kind, body }))
+  return (
+    <>
+      {asked !== undefined && (
+        <div class="asked">{typeof asked === 'string' ? <p class="text">{asked}</p> : <JsonView value={asked} />}</div>
+      )}
+      {kinds.length > 1 && (
+        <fieldset class="chips">
+          <legend>Answer as</legend>
+          {kinds.map((one) => (
+            <button key={one} type="button" class="chip" aria-pressed={one === kind} onClick={() => setKind(one)}>
+              {one}
+            </button>
+          ))}
+        </fieldset>
+      )}
+      {can('answer') && <Answer key={kind} kind={kind} schema={schema} send={answer} />}
+      {can('answer') === false && (
+        <p class="quiet">
+          It takes a <code>{kind}</code>. It is answered in the program that runs it: this page can only read.
+        </p>
+      )}
+      {schema !== undefined && (
+        <details class="schema">
+          <summary>Schema of {kind}</summary>
+          <JsonView value={schema} />
+        </details>
+      )}
+    </>
+  )
+}
+
+const first = (field: Field): Json => (field.type === 'boolean' ? false : (field.choices?.[0] ?? ''))
+
+function Answer(props: {
+  readonly kind: string
+  readonly schema: unknown
+  readonly send: (body: Json) => Promise<boolean>
+}) {
+  const { kind, schema, send } = props
+  const fields = fieldsOf(schema)
+  const [values, setValues] = useState<Record<string, Json>>(() =>
+    Object.fromEntries((fields ?? []).map((one) => [one.name, first(one)])),
+  )
+  const [text, setText] = useState('')
+  const [fault, setFault] = useState<string>()
+  const [isBusy, setBusy] = useState(false)
+  const bodyNow = (): Json => {
+    if (fields === undefined) return JSON.parse(text === '' ? 'null' : text) as Json
+    const entries = fields.flatMap(({ name, type, isNeeded }): [string, Json][] => {
+      const value = values[name] ?? ''
+      if (value === '' && !isNeeded) return []
+      return [[name, type === 'number' ? Number(value) : value]]
+    })
+    return Object.fromEntries(entries)
+  }
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault()
+    try {
+      const body = bodyNow()
+      setFault(undefined)
+      setBusy(true)
+      await send(body)
+    } catch (error) {
+      setFault(`This is no JSON: ${(error as Error).message}`)
+    }
+    setBusy(false)
+  }
+  return (
+    <form onSubmit={(event) => void submit(event)}>
+      {fields === undefined ? (
+        <label>
+          {kind}, as JSON
+          <textarea
+            rows={3}
+            spellcheck={false}
+            placeholder={'"yes", { "ok": true }'}
+            value={text}
+            onInput={({ currentTarget }) => setText(currentTarget.value)}
+          />
+        </label>
+      ) : (
+        fields.map((field) => (
+          <FieldView
+            key={field.name}
+            field={field}
+            value={values[field.name] ?? ''}
+            set={(value) => setValues({ ...values, [field.name]: value })}
+          />
+        ))
+      )}
+      {fault !== undefined && (
+        <p class="failed-text" role="alert">
+          {fault}
+        </p>
+      )}
+      <button type="submit" class="primary" disabled={isBusy}>
+        Answer
+      </button>
+    </form>
+  )
+}
+
+function FieldView({
+  field,
+  value,
+  set,
+}: {
+  readonly field: Field
+  readonly value: Json
+  readonly set: (value: Json) => void
+}) {
+  const { type, choices, title, isNeeded } = field
+  if (type === 'boolean')
+    return (
+      <label class="check">
+        <input type="checkbox" checked={value === true} onChange={({ currentTarget }) => set(currentTarget.checked)} />{' '}
+        {title}
+      </label>
+    )
+  return (
+    <label>
+      {title} {!isNeeded && <span class="quiet">not needed</span>}
+      {choices === undefined ? (
+        <input
+          type={type === 'number' ? 'number' : 'text'}
+          step="any"
+          required={isNeeded}
+          value={String(value)}
+          onInput={({ currentTarget }) => set(currentTarget.value)}
+        />
+      ) : (
+        <select value={String(value)} onChange={({ currentTarget }) => set(currentTarget.value)}>
+          {!isNeeded && <option value="" />}
+          {choices.map((one) => (
+            <option key={one}>{one}</option>
+          ))}
+        </select>
+      )}
+    </label>
+  )
+}

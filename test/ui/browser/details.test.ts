@@ -1,0 +1,223 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser } from 'playwright-core'
+import { createApplication, defineMessage, defineState } from 'teasel'
+import { memoryPersister, type Persister } from 'teasel/persistence'
+import { fileTracker } from 'teasel/tracking/file'
+import { projectsIn, type UiHandlerOptions } from 'teasel/ui'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { findChromium } from '../../support/chromium.js'
+import { quiet } from '../../support/quiet-logger.js'
+import { launch, type OpenPage, open, serve } from './rig.js'
+import { openExpense } from './story.js'
+
+const chromium = findChromium()
+const PROGRAM = fileURLToPath(new URL('live-program.ts', import.meta.url))
+const TSCONFIG = fileURLToPath(new URL('../../../tsconfig.json', import.meta.url))
+
+interface Trip {
+  place: string
+  n: number
+  found: string
+  booked: boolean
+}
+const kit = defineState<Trip>()
+const booking = defineMessage('booking', z.object({ booked: z.boolean(), budget: z.number().min(10) }))
+const plan = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
+const look = kit.action({
+  reads: ['n'],
+  writes: ['found'],
+  async *run({ state: { n } }) {
+    yield 'looking'
+    if (n % 7 === 5) throw new RangeError('429: too many requests')
+    return { found: `found ${n}` }
+  },
+})
+const branches = (count: number) =>
+  kit.mapStates({
+    ...{ reads: [], writes: ['found'], action: look, settle: 'collect' },
+    states: Array.from({ length: count }, (_, n) => ({ n })),
+    reduce: ({ results }) => ({ found: `${results.length}` }),
+  })
+const ask = kit.action({
+  reads: ['place'],
+  writes: ['booked'],
+  run: async ({ context, state }) => {
+    const asked = { ask: { question: 'May it be booked?', place: state.place }, timeoutMs: 3_600_000 }
+    return { booked: (await context.receiveOne(booking, asked)).body.booked }
+  },
+})
+const trip = kit.graph({
+  actions: { plan, look: branches(3), ask },
+  transitions: { plan: 'look', look: 'ask' },
+})
+
+describe.skipIf(chromium === undefined)('the details of steps and states, in a browser', () => {
+  let browser: Browser
+  const dir = mkdtempSync(join(tmpdir(), 'teasel-details-'))
+  const closed: (() => unknown)[] = []
+
+  beforeAll(async () => {
+    browser = await launch(chromium ?? '')
+  })
+  afterEach(async () => {
+    for (const close of closed.splice(0).reverse()) await close()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  async function show(projects: UiHandlerOptions['projects'], path: string): Promise<OpenPage & { url: string }> {
+    const server = await serve(projects)
+    closed.push(() => server.close())
+    const opened = await open(browser, `${server.url}${path}`)
+    closed.push(() => opened.page.context().close())
+    return { ...opened, url: server.url }
+  }
+
+  /** A run that waits for an answer, in this process. */
+  function waitingTrip(appId: string, place: string, persister: Persister, partitionKey: string | null = null) {
+    const start = { appId, entrypoint: 'plan', state: { place, n: 1 }, persister, logger: quiet } as const
+    const app = createApplication(trip, { ...start, ...(partitionKey !== null && { partitionKey }) })
+    closed.push(() => app[Symbol.asyncDispose]())
+    return app
+  }
+
+  it('have the question of a waiting step: its text, its schema, its time, and its answer', async () => {
+    const persister = memoryPersister()
+    const run = waitingTrip('trip-1', 'Rome', persister).run()
+    const { page, faults } = await show({ demo: { persister } }, '/p/demo/r/trip-1')
+    const question = page.getByRole('region', { name: 'Details' }).getByRole('region', { name: 'Question' })
+    await question.getByText('May it be booked?').waitFor()
+    expect(await question.textContent()).toMatch(/ask waits for .*(59 min \d+ s|60 min 0 s|1 h 0 min) left/)
+    await question.getByText('Schema of booking').click()
+    expect(await question.locator('.schema').textContent()).toContain('budget')
+    await page.locator('.row.step').first().click()
+    await question.waitFor({ state: 'detached' })
+    await page.locator('.row.step').last().click()
+
+    await question.getByLabel('booked').check()
+    await question.getByLabel('budget').fill('100')
+    await question.getByRole('button', { name: 'Answer' }).click()
+
+    expect((await run).state.booked).toBe(true)
+    await question.waitFor({ state: 'detached' })
+    expect(faults).toEqual([])
+  })
+
+  it('ask for no state that is not stored: the start of a branch', async () => {
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    const graph = kit.graph({ actions: { look: branches(2) } })
+    const options = { appId: 'start-1', entrypoint: 'look', state: { place: 'Rome' }, tracker, logger: quiet } as const
+    await createApplication(graph, options).run()
+    const { page, faults } = await show(projectsIn(dir), '/p/demo/r/start-1?path=look/0&step=0&tab=diff')
+    await page.waitForSelector('.changes li')
+    expect(await page.locator('.changes li b').allTextContents()).toEqual(['+ found added'])
+    expect(await page.textContent('.tab-body')).toContain('The state before it is not stored. It wrote:')
+    expect(faults).toEqual([])
+  })
+
+  it('compare the states that are stored, and name the others', async () => {
+    const persister = memoryPersister()
+    for (const [appId, place] of [
+      ['trip-2', 'Rome'],
+      ['trip-3', 'Oslo'],
+    ] as const)
+      await waitingTrip(appId, place, persister, 'europe').run({ whenWaiting: 'return' })
+    const { page, faults, url } = await show({ demo: { persister } }, '/p/demo?partition=europe')
+    await page.getByLabel('Choose trip-2').check()
+    await page.getByLabel('Choose trip-3').check()
+    await page.getByRole('link', { name: 'Compare' }).click()
+    await page.locator('.compare tbody button').nth(2).click()
+    await page.waitForSelector('.changes li')
+    const told = await page.getByRole('region', { name: 'Difference of the states' }).textContent()
+    expect(told).toContain('trip-2: ask has committed nothing. This is the state before it.')
+    expect(await page.locator('.changes li b').allTextContents()).toEqual(['~ place changed'])
+    expect(await page.textContent('main')).toContain('Every step wrote the same. The states differ where')
+
+    await page.goto(`${url}/p/demo/compare?a=trip-2&pa=europe&b=nobody`)
+    await page.waitForSelector('.empty >> text=nobody: no step is recorded')
+    expect(faults).toEqual([])
+  })
+
+  it('tell that a store keeps no logs, spans and streams', async () => {
+    const persister = memoryPersister()
+    await waitingTrip('trip-4', 'Rome', persister).run({ whenWaiting: 'return' })
+    const { page, faults } = await show({ demo: { persister } }, '/p/demo/r/trip-4?step=0')
+    for (const [tab, what] of [
+      ['Logs', 'Logs'],
+      ['Spans', 'Spans'],
+      ['Stream', 'Streams'],
+    ] as const) {
+      await page.getByRole('tab', { name: tab }).click()
+      await page.waitForSelector(`.empty >> text=${what} are kept by a tracker, not by a store`)
+    }
+    expect(faults).toEqual([])
+  })
+
+  it('offer nothing that a project without a store refuses', async () => {
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    const app = openExpense('expense-7', { tracker })
+    closed.push(() => app[Symbol.asyncDispose]())
+    void app.run({ whenWaiting: 'return' })
+    const { page, faults, url } = await show(projectsIn(dir), '/p/demo/r/expense-7')
+    await page.waitForSelector('.question >> text=It is answered in the program that runs it')
+    expect(await page.locator('button', { hasText: /^(Cancel|Fork…|Answer)$/ }).count()).toBe(0)
+    await page.goto(`${url}/p/demo`)
+    await page.getByLabel('Choose expense-7').check()
+    await page.getByRole('button', { name: 'Delete' }).waitFor()
+    expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0)
+    expect(faults).toEqual([])
+  })
+
+  it('have no time that goes on where the process of a run is gone', async () => {
+    const child: ChildProcess = fork(PROGRAM, [dir, 'gone-1'], {
+      execArgv: ['--import', 'tsx'],
+      env: { ...process.env, TSX_TSCONFIG_PATH: TSCONFIG },
+    })
+    await once(child, 'message')
+    child.send('one')
+    const { page } = await show(projectsIn(dir), '/p/demo/r/gone-1')
+    await page.waitForSelector('.row[data-status=done]')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const index = join(dir, 'demo/index')
+    const beats = existsSync(index) ? readdirSync(index).map((name) => join(index, name)) : []
+    const hourAgo = Date.now() / 1000 - 3600
+    for (const file of [join(dir, 'demo/runs/gone-1.0.0.jsonl'), ...beats]) utimesSync(file, hourAgo, hourAgo)
+    await page.clock.install()
+    await page.reload()
+    await page.waitForSelector('.head .status[data-status=interrupted]')
+    const times = () => page.locator('.head .quiet:nth-of-type(2), .row .ms, .facts .quiet').allTextContents()
+    const before = await times()
+
+    await page.clock.runFor(600_000)
+
+    await page.waitForSelector('.head >> text=process gone 1 h ago')
+    expect(await times()).toEqual(before)
+  })
+
+  it('have room for the numbers of a map whose graph is not recorded', async () => {
+    const persister = memoryPersister()
+    const options = { appId: 'wide-1', entrypoint: 'look', state: { place: 'Rome' }, persister, logger: quiet } as const
+    await createApplication(kit.graph({ actions: { look: branches(1300) } }), options).run()
+    const { page, faults } = await show({ demo: { persister } }, '/p/demo/r/wide-1/m/look')
+    await page.waitForSelector('.template svg text')
+    const room = await page.evaluate<readonly number[]>(
+      `[...document.querySelectorAll('.template svg text')].map((text) => {
+        const [own, box] = [text, text.ownerSVGElement.querySelectorAll('rect')[1]].map((one) => one.getBoundingClientRect())
+        return Math.min(own.left - box.left, box.right - own.right)
+      })`,
+    )
+    expect(await page.textContent('.template svg text')).toContain('✕')
+    expect(room.length).toBeGreaterThan(0)
+    for (const px of room) expect(px).toBeGreaterThan(0)
+    expect(faults).toEqual([])
+  })
+})
