@@ -251,6 +251,8 @@ describe.each(stores)('a persister as a reader (%s)', (_, kind) => {
       startedAt: T0 + 5,
       step: { action: 'work', sequenceId: 0, status: 'running', progress: { done: 1, total: 2, at: T0 + 6 } },
     })
+    expect(await other.steps({ runId: 'r', path: 'main/b' })).toEqual({ items: [below?.root.step] })
+    expect(await other.steps({ runId: 'r', path: 'main/b', from: 1 })).toEqual({ items: [] })
   })
 
   it('shows a map at which a run begins before a branch of it has a row', async () => {

@@ -13,7 +13,7 @@ import { loadState } from '../loading.js'
 import { millisecondsOf } from '../order.js'
 import { USUAL_EDGE } from '../record.js'
 import { isSealedRow } from '../seal.js'
-import { isOfStep, nodeOf } from './app-node.js'
+import { bareNode, isOfStep, nodeOf } from './app-node.js'
 import { type Found, findApp } from './find-app.js'
 import { openRun, type RunReading } from './open-run.js'
 
@@ -35,14 +35,14 @@ export async function listSteps(driver: PersisterDriver, query: StepQuery): Prom
   const reading = await openRun(driver, partitionKey, rootId)
   const found = reading && (await findApp(reading.source, reading, path))
   const known = found?.known
-  if (reading === undefined || found === undefined || known === undefined) return { items: [] }
+  if (reading === undefined || found === undefined) return { items: [] }
   const items: StepRecord[] = []
   const fits = (step: StepRecord): boolean =>
     step.sequenceId >= from && step.sequenceId <= to && status?.includes(step.status) !== false
   const given = (place?.[0] as number | undefined) ?? -1
   let index = given - 1 // the last one of the page before is read again: it tells what follows
   let last: StepRecord | undefined
-  for (;;) {
+  while (known !== undefined) {
     const rows = await driver.rows(partitionKey, known.appId, { from: Math.max(0, index + 1), limit: AT_ONCE })
     for (const row of rows) {
       index = row.index
@@ -61,8 +61,8 @@ export async function listSteps(driver: PersisterDriver, query: StepQuery): Prom
 }
 
 /** The step that is under way, or did not commit. */
-function openStep({ beat }: RunReading, { known, path, status }: Found): StepRecord | undefined {
-  if (known === undefined) return undefined
+function openStep({ beat }: RunReading, { known, bare, path, status }: Found): StepRecord | undefined {
+  if (known === undefined) return bareNode(bare, path, status).step
   const { summary } = known
   const own = beat?.branches.find(({ appId }) => appId === known.appId)
   return nodeOf(known, { path, status, since: summary.since, pending: [], beat: own }).step

@@ -62,6 +62,7 @@ function CancelDialog(props: {
         <label>
           Reason
           <input
+            autoFocus
             value={reason}
             onInput={({ currentTarget }) => setReason(currentTarget.value)}
             placeholder="not needed"

@@ -4,6 +4,16 @@ import { useLayoutEffect, useRef } from 'preact/hooks'
 
 // Owns: what stands over the page: one dialog, one notice.
 
+/** Focus that a part of the page has lost goes back to where it was; to the content, if that is gone too. */
+export function keepFocus(from?: Element | null): void {
+  requestAnimationFrame(() => {
+    if (document.activeElement !== null && document.activeElement !== document.body) return
+    const to = from instanceof HTMLElement && from.isConnected && from !== document.body ? from : undefined
+    const place = to ?? document.querySelector<HTMLElement>('#main')
+    place?.focus({ preventScroll: true })
+  })
+}
+
 /** A dialog over the page. Escape closes it; focus goes back to where it was. */
 export function Dialog(props: {
   readonly title: string
@@ -13,7 +23,9 @@ export function Dialog(props: {
   const box = useRef<HTMLDialogElement>(null)
   // Before the next key: what is typed at once belongs to the dialog.
   useLayoutEffect(() => {
+    const from = document.activeElement
     box.current?.showModal()
+    return () => keepFocus(from)
   }, [])
   return (
     <dialog ref={box} onClose={props.close} aria-label={props.title}>

@@ -109,7 +109,9 @@ const OPEN_CAUSES = 6
 
 /** An error, its causes, and those that it collects. */
 export function ErrorView({ error, depth = 0 }: { readonly error: ErrorData; readonly depth?: number }): JSX.Element {
-  const { name, message, code, stack, cause, errors = [] } = error
+  const { name, message, code, stack, cause, errors: all = [] } = error
+  // The cause of a failed map is the first that it collects.
+  const errors = all.length === 1 && all[0]?.message === cause?.message ? [] : all
   return (
     <div class="error-view">
       <p>

@@ -79,7 +79,7 @@ export const Problem = ({ error }: { readonly error: UiError | Error | undefined
     <div class="problem" role="alert">
       <strong>{error.message}</strong>
       {'hint' in error && error.hint !== undefined && <p>{error.hint}</p>}
-      {'issues' in error && error.issues.length > 0 && (
+      {'issues' in error && error.issues.some((issue) => !error.message.includes(issue)) && (
         <ul>
           {error.issues.map((issue) => (
             <li key={issue}>{issue}</li>

@@ -1,13 +1,14 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { Json } from '../../read/payload.js'
 import type { Pending } from '../../read/tree.js'
 import { useCan } from './abilities.js'
-import { act } from './actions.js'
 import { type Field, fieldsOf } from './answer-fields.js'
 import { clientOf } from './client.js'
+import { keepFocus, notice } from './dialog.js'
 import { JsonView } from './json-view.js'
-import { nowEachSecond } from './parts.js'
+import { reloadAll } from './loaded.js'
+import { nowEachSecond, Problem } from './parts.js'
 import { duration, moment, visible } from './words.js'
 
 // Owns: one open question: its text, since when and until when it stands, the schemas of its answers, and its answer.
@@ -35,8 +36,11 @@ export function Asked({ project, question }: { readonly project: string; readonl
   const [kind, setKind] = useState(kinds[0] ?? '')
   const can = useCan(project)
   const schema = schemas?.[kind]
-  const answer = (body: Json): Promise<boolean> =>
-    act(() => clientOf(project).answer({ runId, partitionKey, pending: question.id, kind, body }))
+  const answer = async (body: Json): Promise<void> => {
+    const { text } = await clientOf(project).answer({ runId, partitionKey, pending: question.id, kind, body })
+    notice.value = { text }
+    reloadAll()
+  }
   return (
     <>
       {asked !== undefined && (
@@ -68,12 +72,21 @@ export function Asked({ project, question }: { readonly project: string; readonl
   )
 }
 
+/** @throws {TypeError} for a text that is no JSON */
+function jsonOf(text: string): Json {
+  try {
+    return JSON.parse(text === '' ? 'null' : text) as Json
+  } catch (error) {
+    throw new TypeError(`This is no JSON: ${(error as Error).message}. A text stands in quotes.`)
+  }
+}
+
 const first = (field: Field): Json => (field.type === 'boolean' ? false : (field.choices?.[0] ?? ''))
 
 function Answer(props: {
   readonly kind: string
   readonly schema: unknown
-  readonly send: (body: Json) => Promise<boolean>
+  readonly send: (body: Json) => Promise<void>
 }) {
   const { kind, schema, send } = props
   const fields = fieldsOf(schema)
@@ -81,10 +94,11 @@ function Answer(props: {
     Object.fromEntries((fields ?? []).map((one) => [one.name, first(one)])),
   )
   const [text, setText] = useState('')
-  const [fault, setFault] = useState<string>()
+  const [error, setError] = useState<Error>()
+  useEffect(() => () => keepFocus(), [])
   const [isBusy, setBusy] = useState(false)
   const bodyNow = (): Json => {
-    if (fields === undefined) return JSON.parse(text === '' ? 'null' : text) as Json
+    if (fields === undefined) return jsonOf(text)
     const entries = fields.flatMap(({ name, type, isNeeded }): [string, Json][] => {
       const value = values[name] ?? ''
       if (value === '' && !isNeeded) return []
@@ -94,13 +108,13 @@ function Answer(props: {
   }
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault()
+    if (isBusy) return // a disabled button would lose the focus
+    setBusy(true)
     try {
-      const body = bodyNow()
-      setFault(undefined)
-      setBusy(true)
-      await send(body)
-    } catch (error) {
-      setFault(`This is no JSON: ${(error as Error).message}`)
+      await send(bodyNow())
+      setError(undefined)
+    } catch (cause) {
+      setError(cause as Error)
     }
     setBusy(false)
   }
@@ -127,12 +141,8 @@ function Answer(props: {
           />
         ))
       )}
-      {fault !== undefined && (
-        <p class="failed-text" role="alert">
-          {fault}
-        </p>
-      )}
-      <button type="submit" class="primary" disabled={isBusy}>
+      <Problem error={error} />
+      <button type="submit" class="primary" aria-disabled={isBusy}>
         Answer
       </button>
     </form>

@@ -10,7 +10,7 @@ import { useLoaded } from './loaded.js'
 import { Empty, Problem, Status } from './parts.js'
 import type { RunModel } from './run-model.js'
 import { inWords } from './value-words.js'
-import { duration, isOpen, visible } from './words.js'
+import { duration, isOpen, many, visible } from './words.js'
 
 // Owns: what a step told while it ran: its logs, its spans, its stream.
 
@@ -31,7 +31,10 @@ const NotKept = ({ what }: { readonly what: string }): JSX.Element => (
   </Empty>
 )
 
-/** Events of one step, those that happen now too. @param isKept whether they can be read again */
+/** Those of code beside the steps are of no step. */
+const FAULT = 'fault'
+
+/** Events of one step, and faults of its application; those that happen now too. @param isKept whether they can be read again */
 function useEvents(
   { run, path, step }: StepEventsProps,
   types: readonly string[],
@@ -42,7 +45,9 @@ function useEvents(
   useEffect(() => {
     const { project, ...ref } = run.id
     const own = (event: WireEvent): boolean =>
-      types.includes(event.type) && event['sequenceId'] === at && printedPath(event.path) === path
+      types.includes(event.type) &&
+      (event['sequenceId'] === at || event.type === FAULT) &&
+      printedPath(event.path) === path
     const stop = new AbortController()
     const seen = new Map<string, WireEvent>()
     const add = (event: WireEvent): void => void seen.set(`${event.incarnation}.${event.seq}`, event)
@@ -72,12 +77,12 @@ export function Told({ isLogs, ...props }: StepEventsProps & { readonly isLogs: 
   const isKept = !isLacking(props, isLogs ? 'logs' : 'spans')
   const events = useEvents(
     props,
-    isLogs ? ['log', 'retry', 'wait', 'wake', 'message', 'fault'] : ['span.start', 'span.end', 'step.end'],
+    isLogs ? ['log', 'retry', 'wait', 'wake', 'message', FAULT] : ['span.start', 'span.end', 'step.end'],
     isKept,
   )
   if (events === undefined) return <p class="quiet">Loading…</p>
   if (!isKept && events.length === 0) return <NotKept what={isLogs ? 'Logs' : 'Spans'} />
-  if (isLogs) return events.length === 0 ? <Empty>It logged nothing.</Empty> : <Logs events={events} />
+  if (isLogs) return <StepLogs events={events} />
   const facts = events.findLast(({ type }) => type === 'step.end')?.['attributes'] as Payload | undefined
   const hasSpans = events.some(({ type }) => type === 'span.start')
   return (
@@ -94,6 +99,23 @@ export function Told({ isLogs, ...props }: StepEventsProps & { readonly isLogs: 
 }
 
 type EventsProps = { readonly events: readonly WireEvent[] }
+
+function StepLogs({ events }: EventsProps): JSX.Element {
+  const own = events.filter(({ type }) => type !== FAULT)
+  const faults = events.filter(({ type }) => type === FAULT)
+  return (
+    <>
+      {own.length === 0 ? <Empty>It logged nothing.</Empty> : <Logs events={own} />}
+      {faults.length > 0 && (
+        <section aria-label="Faults beside the steps" class="faults">
+          <h3>{many(faults.length, 'fault')} beside the steps</h3>
+          <p class="quiet">Code around the actions threw: a tracker, a listener, an interceptor. The run went on.</p>
+          <Logs events={faults} />
+        </section>
+      )}
+    </>
+  )
+}
 
 const clock = (time: number): string => new Date(time).toISOString().slice(11, 23)
 
@@ -119,8 +141,10 @@ function logText(event: WireEvent): string {
       return `for ${String(event['kinds'] ?? '') || 'a time'}${event['ask'] === undefined ? '' : `: ${inWords(event['ask'])}`}`
     case 'wake':
       return `after ${duration(Number(event['durationMs']))}`
+    case FAULT:
+      return visible(`${String(event['where'] ?? 'code')} threw ${inWords(event['error'], 400)}`)
     default:
-      return inWords(event['message'] ?? event['error'] ?? '')
+      return inWords(event['message'] ?? '')
   }
 }
 
@@ -189,7 +213,8 @@ export function Stream(props: StepEventsProps): JSX.Element {
   return (
     <>
       <p class="quiet">
-        {chunks?.count ?? items.length} chunks
+        {many(chunks?.count ?? items.length, 'chunk')}
+        {!isKept && ' since this page was opened'}
         {seconds > 0.05 && ` · ${Math.round((chunks?.count ?? items.length) / seconds)} a second`}
         {chunks?.firstAt !== undefined &&
           startedAt !== undefined &&

@@ -11,6 +11,12 @@ import { duration, many, visible } from './words.js'
 
 const ROW_PX = 28
 
+/** Why there is no step. */
+const NONE: Readonly<Record<string, string>> = {
+  queued: 'Created, and not started.',
+  running: 'It has begun. None of its steps is recorded yet.',
+}
+
 export interface StepListProps {
   readonly run: RunModel
   readonly path: string
@@ -29,6 +35,7 @@ export function StepList(props: StepListProps): JSX.Element {
   const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set())
   const [wanted, setWanted] = useState('')
   const steps = run.app(path).steps.value
+  const tree = run.app(path).tree.value
   const rows = useRows(run, path, open, wanted)
   const at =
     chosen === undefined ? rows.findLastIndex(({ kind }) => kind === 'step') : rows.findIndex(({ id }) => id === chosen)
@@ -79,7 +86,9 @@ export function StepList(props: StepListProps): JSX.Element {
         </button>
       </div>
       {rows.length === 0 ? (
-        <p class="quiet pad">{wanted === '' ? 'Created, and not started.' : `No step fits “${wanted}”.`}</p>
+        <p class="quiet pad">
+          {wanted === '' ? (NONE[tree?.root.status ?? ''] ?? 'No step is recorded.') : `No step fits “${wanted}”.`}
+        </p>
       ) : (
         <VirtualList
           count={rows.length}

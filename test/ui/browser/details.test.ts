@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
-import { createApplication, defineMessage, defineState } from 'teasel'
+import { createApplication, defineMessage, defineState, type Tracker } from 'teasel'
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { fileTracker } from 'teasel/tracking/file'
 import { projectsIn, type UiHandlerOptions } from 'teasel/ui'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { findChromium } from '../../support/chromium.js'
+import { defer, untilAborted } from '../../support/deferred.js'
 import { quiet } from '../../support/quiet-logger.js'
 import { launch, type OpenPage, open, serve } from './rig.js'
 import { openExpense } from './story.js'
@@ -92,7 +93,7 @@ describe.skipIf(chromium === undefined)('the details of steps and states, in a b
   it('have the question of a waiting step: its text, its schema, its time, and its answer', async () => {
     const persister = memoryPersister()
     const run = waitingTrip('trip-1', 'Rome', persister).run()
-    const { page, faults } = await show({ demo: { persister } }, '/p/demo/r/trip-1')
+    const { page, faults } = await show({ demo: { persister, messages: [booking] } }, '/p/demo/r/trip-1')
     const question = page.getByRole('region', { name: 'Details' }).getByRole('region', { name: 'Question' })
     await question.getByText('May it be booked?').waitFor()
     expect(await question.textContent()).toMatch(/ask waits for .*(59 min \d+ s|60 min 0 s|1 h 0 min) left/)
@@ -102,12 +103,20 @@ describe.skipIf(chromium === undefined)('the details of steps and states, in a b
     await question.waitFor({ state: 'detached' })
     await page.locator('.row.step').last().click()
 
+    const focused = () => page.evaluate('document.activeElement.textContent + document.activeElement.id')
     await question.getByLabel('booked').check()
+    await question.getByLabel('budget').fill('9')
+    await question.getByRole('button', { name: 'Answer' }).click()
+    await question.getByRole('alert').getByText('Too small').waitFor()
+    expect(await question.getByRole('alert').locator('li').count()).toBe(0)
+    expect(await focused()).toBe('Answer')
+    expect(faults.splice(0).join()).toContain('422')
     await question.getByLabel('budget').fill('100')
     await question.getByRole('button', { name: 'Answer' }).click()
 
     expect((await run).state.booked).toBe(true)
     await question.waitFor({ state: 'detached' })
+    await expect.poll(focused).toMatch(/main$/)
     expect(faults).toEqual([])
   })
 
@@ -201,6 +210,53 @@ describe.skipIf(chromium === undefined)('the details of steps and states, in a b
 
     await page.waitForSelector('.head >> text=process gone 1 h ago')
     expect(await times()).toEqual(before)
+  })
+
+  it('have the faults of code beside the steps', async () => {
+    await using files = fileTracker({ dir, project: 'demo' })
+    const tracker: Tracker = {
+      begin: (run) => files.begin?.(run),
+      track(event) {
+        files.track(event)
+        if (event.type === 'step.end') throw new Error('the collector is gone')
+      },
+    }
+    const graph = kit.graph({ actions: { plan } })
+    const options = { appId: 'fault-1', entrypoint: 'plan', state: { n: 1 }, tracker, logger: quiet } as const
+    await createApplication(graph, options).run()
+    const { page, faults } = await show(projectsIn(dir), '/p/demo/r/fault-1?tab=logs')
+    const told = page.getByRole('region', { name: 'Faults beside the steps' })
+    await told.getByText('tracker threw Error: the collector is gone').waitFor()
+    expect(await told.locator('h3').textContent()).toBe('1 fault beside the steps')
+    expect(faults).toEqual([])
+  })
+
+  it('stay in the width of a narrow list, with numbers of branches in it', async () => {
+    const began = defer()
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    const hang = kit.action({
+      reads: ['n'],
+      writes: ['found'],
+      run: ({ signal }) => {
+        began.resolve()
+        return untilAborted(signal)
+      },
+    })
+    const fan = kit.mapStates({
+      ...{ reads: [], writes: ['found'], action: hang, settle: 'collect' },
+      states: [{ n: 0 }, { n: 1 }],
+      reduce: () => ({ found: '' }),
+    })
+    const options = { appId: 'hang-1', entrypoint: 'fan', state: { n: 1 }, tracker, logger: quiet } as const
+    const app = createApplication(kit.graph({ actions: { fan } }), options)
+    const run = app.run()
+    await began.promise
+    const { page } = await show(projectsIn(dir), '/p/demo?q=hang-1')
+    await page.setViewportSize({ width: 360, height: 720 })
+    await page.waitForSelector('tbody .counts [data-status=running]', { state: 'attached' })
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+    app.cancel()
+    await run.catch(() => {})
   })
 
   it('have room for the numbers of a map whose graph is not recorded', async () => {
