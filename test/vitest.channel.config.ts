@@ -1,5 +1,5 @@
 import { mergeConfig } from 'vitest/config'
-import base from './vitest.config.js'
+import { base } from './tools/vitest-base.js'
 
 // The suites of branches, with every unstored branch behind a message channel, and less of the random.
 export default mergeConfig(

@@ -1,33 +1,38 @@
-import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
-import { publicEntries } from './tools/entries.js'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { base } from './tools/vitest-base.js'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+/** Files that share their processes: they are many and short, and leave nothing behind. */
+const TOGETHER = ['test/embedding/**/*.test.ts', 'test/semantics/**/*.test.ts']
+
+/** A part of the tests. */
+const part = (test: { name: string; include: string[]; exclude?: string[]; isolate: boolean }) => ({
+  ...base,
+  test: { ...base.test, ...test },
+})
+
+/** Puts the files that share their processes last, so that a process goes from one to the next. */
+class TogetherLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isAlone = ({ project }: TestSpecification): boolean => project.config.isolate
+    return [...sorted.filter(isAlone), ...sorted.filter((file) => !isAlone(file))]
+  }
+}
 
 export default defineConfig({
-  resolve: {
-    alias: publicEntries(root).map(({ name, source }) => ({
-      find: new RegExp(`^${name}$`),
-      replacement: `${root}${source}`,
-    })),
-  },
+  ...base,
   test: {
-    root,
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/built/setup.ts'],
-    // A passing test prints nothing here; a failing one shows everything.
-    silent: 'passed-only',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // On two processors its default is one.
-    maxWorkers: '100%',
-    passWithNoTests: true,
-    coverage: {
-      provider: 'v8',
-      include: ['src/**'],
-      reporter: ['json-summary'],
-      reportsDirectory: `${root}.cache/coverage`,
-      reportOnFailure: true,
-    },
+    ...base.test,
+    sequence: { sequencer: TogetherLast },
+    projects: [
+      part({
+        name: 'alone',
+        include: base.test.include,
+        exclude: ['**/node_modules/**', ...TOGETHER],
+        isolate: true,
+      }),
+      part({ name: 'together', include: TOGETHER, isolate: false }),
+    ],
   },
 })

@@ -1,10 +1,10 @@
 import { mergeConfig } from 'vitest/config'
-import config from './vitest.config.js'
+import { base } from './tools/vitest-base.js'
 
 // For mutation testing: without slow tests that kill next to nothing beyond the others, and with less randomness. A
 // mutant that makes a test wait for ever is found by the time limit of the test. Limits are long enough for a busy
 // machine, so that a slow test is no kill.
-export default mergeConfig(config, {
+export default mergeConfig(base, {
   test: {
     isolate: false,
     testTimeout: 15_000,

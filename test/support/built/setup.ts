@@ -24,8 +24,9 @@ const options: BuildOptions = {
   logLevel: 'error',
 }
 
-/** Builds before the first test, and again before the tests of a watched change. */
-export async function setup(project: TestProject): Promise<() => void> {
+/** Builds before the first test, once for all parts of the tests, and again before the tests of a watched change. */
+export async function setup(project: TestProject): Promise<(() => void) | undefined> {
+  if (process.env['TEASEL_BUILT'] !== undefined) return undefined
   mkdirSync(join(ROOT, '.cache'), { recursive: true })
   const folder = mkdtempSync(join(ROOT, '.cache/built-'))
   await buildInto(folder)
