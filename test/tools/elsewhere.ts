@@ -10,12 +10,16 @@ import { ROOT, readOutcomes } from './vitest-report.js'
 const REPORT = join(ROOT, '.cache/elsewhere.json')
 
 rmSync(REPORT, { force: true })
-const command = ['--no-install', 'vitest', 'run', '--config', 'test/vitest.channel.config.ts', '--reporter=default']
-const { stdout, stderr, status } = spawnSync('npx', [...command, '--reporter=json', `--outputFile.json=${REPORT}`], {
-  cwd: ROOT,
-  encoding: 'utf8',
-  env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
-})
+const command = ['run', '--config', 'test/vitest.channel.config.ts', '--reporter=default']
+const { stdout, stderr, status } = spawnSync(
+  'node_modules/.bin/vitest',
+  [...command, '--reporter=json', `--outputFile.json=${REPORT}`],
+  {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
+  },
+)
 if (status !== 0 || !existsSync(REPORT)) {
   console.log(`${stdout}${stderr}`)
   process.exitCode = 1

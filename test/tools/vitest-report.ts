@@ -39,9 +39,7 @@ export const LAST_REPORT = join(ROOT, '.cache/tests.json')
 
 /** Runs the whole suite, and writes {@link LAST_REPORT}. */
 export const suiteCommand: readonly string[] = [
-  'npx',
-  '--no-install',
-  'vitest',
+  'node_modules/.bin/vitest',
   'run',
   '--config',
   'test/vitest.config.ts',
