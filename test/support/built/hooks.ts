@@ -26,14 +26,19 @@ export const initialize = (data: Built): void => {
 
 export const resolve: ResolveHook = (specifier, context, next) => {
   const { parentURL } = context
-  const whole = built.modules[specifier]
-  if (whole !== undefined) return found(whole)
+  const named = built.modules[specifier]
+  if (named !== undefined) return found(named)
   const isPath = /^(\.{1,2}\/|file:)/.test(specifier)
   if (!isPath || parentURL?.includes('/node_modules/')) return next(specifier, context)
   const { href } = new URL(specifier, parentURL)
   if (href.startsWith(built.folder)) return found(href)
   const source = sourceOf(href)
-  return source === undefined ? next(specifier, context) : found(built.modules[source] ?? source)
+  if (source === undefined) return next(specifier, context)
+  const whole = built.modules[source]
+  // A second copy of the engine would not see the graphs of the first.
+  if (whole === undefined && source.startsWith(`${built.root}src/`))
+    throw new TypeError(`${source} is not built. Add it to ALSO in test/support/built/setup.ts.`)
+  return found(whole ?? source)
 }
 
 const found = (url: string): ReturnType<ResolveHook> => ({ url, format: 'module', shortCircuit: true })
