@@ -91,7 +91,7 @@ const COLUMNS = [
 function rowOf(run: RunSummary, now: number): readonly Cell[] {
   const { status, runId, title, name, sequenceId, branches, startedAt, createdAt, endedAt, partitionKey } = run
   const begun = startedAt ?? createdAt
-  const isOver = endedAt !== undefined && status !== 'failed' // the next one has failed
+  const isOver = endedAt !== undefined && status !== 'failed' && status !== 'cancelled' // those ended at the next one
   return [
     [statusPiece(status)],
     [piece(printedAddress(runId))],

@@ -24,9 +24,13 @@ export function clientOf(project: string): PageClient {
 /** Whether a project is a file that was opened in this page. */
 export const isFile = (project: string): boolean => files.has(project)
 
+const FILE = 'file: '
+/** Whether an address names a file that this page has not. */
+export const isLostFile = (project: string): boolean => project.startsWith(FILE) && !files.has(project)
+
 /** Gives a file a project of its own. */
 export function openExport(name: string, run: FileRun): { readonly project: string; readonly runId: string } {
-  const project = `file: ${name}`
+  const project = `${FILE}${name}`
   files.set(project, run)
   return { project, runId: run.tree.run.runId }
 }

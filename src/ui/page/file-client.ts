@@ -7,6 +7,7 @@ import { printedPath } from '../../read/wire-path.js'
 import type { GraphPicture } from '../../visualize/picture.js'
 import type { WireEvent } from '../../wire/events.js'
 import { inColumn } from './column.js'
+import { wireError } from './wire-error.js'
 import { LETTERS } from './words.js'
 
 // Owns: a run in a file that was exported, read as a server is.
@@ -139,7 +140,7 @@ function hear(event: WireEvent, { below, steps, states }: Heard): void {
   if (type.startsWith('branch.') && typeof event['key'] === 'string') {
     const known = below.get(at)
     const status = type === 'branch.queued' ? 'queued' : type === 'branch.start' ? 'running' : event['status']
-    const result = (event['result'] ?? {}) as { readonly startedAt?: number; readonly error?: AppNode['error'] }
+    const result = (event['result'] ?? {}) as { readonly startedAt?: number; readonly error?: unknown }
     below.set(at, {
       ...{ appId, path, attempt: 1, pending: [], due: [], leaked: [], maps: [], children: [] },
       ...known,
@@ -148,9 +149,17 @@ function hear(event: WireEvent, { below, steps, states }: Heard): void {
       ...(type === 'branch.start' && { startedAt: time }),
       ...(type === 'branch.settled' && { endedAt: time }),
       ...(result.startedAt !== undefined && { startedAt: result.startedAt }),
+      ...(result.error !== undefined && { error: wireError(result.error) }),
     })
   }
+  const node = path.length === 0 ? undefined : below.get(at)
+  if (type === 'cancel' && node !== undefined) {
+    const [by, cause] = [String(event['by']), event['cause'] as NonNullable<AppNode['cancelled']>['cause']]
+    below.set(at, { ...node, cancelled: { by, cause, reason: event['reason'] as Payload, at: time } })
+  }
+  if (type === 'step.start' && node !== undefined) below.set(at, { ...node, next: String(event['source']) })
   if (path.length === 0 || type !== 'step.end') return
+  if (node !== undefined && event['status'] === 'done') below.set(at, { ...node, position: String(event['source']) })
   const [sequenceId, durationMs] = [Number(event['sequenceId']), Number(event['durationMs'])]
   const status = event['status'] as StepRecord['status']
   const list = steps.get(at) ?? []
@@ -159,6 +168,7 @@ function hear(event: WireEvent, { below, steps, states }: Heard): void {
     ...{ appId, path, action: String(event['source']), sequenceId, epoch: 0, status },
     ...{ attempt: Number(event['attempt']), startedAt: time - durationMs, endedAt: time, durationMs },
     ...(event['update'] !== undefined && { update: event['update'] as Payload }),
+    ...(event['error'] !== undefined && { error: wireError(event['error']) }),
   })
   if (event['state'] !== undefined) states.set(stateKey(at, sequenceId), event['state'] as Payload)
 }

@@ -18,12 +18,14 @@ export async function openFile(file: File): Promise<void> {
   }
 }
 
-export function DroppedFile(): JSX.Element {
+/** @param lost whether the address is of a file that an earlier page had opened */
+export function DroppedFile({ lost = false }: { readonly lost?: boolean }): JSX.Element {
   const [error, setError] = useState<Error>()
   return (
     <div class="page">
       <h1>Open an exported run</h1>
       <Empty>
+        {lost && <p>This address shows a file that was opened in a page, and is gone with it. Open the file again.</p>}
         <p>Drop a file of an export here, or choose one. It stays in this page, and is sent nowhere.</p>
         <input
           type="file"

@@ -58,6 +58,9 @@ export function GraphView(props: {
   useLayoutEffect(() => {
     if (box.current !== null && before !== undefined) restore(box.current, before)
   }, [html])
+  useLayoutEffect(() => {
+    if (box.current !== null && current !== undefined) reveal(box.current, current)
+  }, [current, laid, scale])
   const change = (by: number): void => setZoom(Math.min(MOST, Math.max(LEAST, scale * by)))
   return (
     <div class="graph">
@@ -123,6 +126,15 @@ function restore(box: HTMLElement, { focus, anchor, top }: View): void {
   }
   const g = anchor === undefined ? undefined : boxAt(box, anchor)
   if (g !== undefined) box.scrollTop += topIn(box, g) - top
+}
+
+/** Scrolls to a box that is out of sight. */
+function reveal(box: HTMLElement, path: string): void {
+  const g = boxAt(box, path)
+  if (g === undefined) return
+  const [top, { height }] = [topIn(box, g), g.getBoundingClientRect()]
+  if (top >= 0 && top + height <= box.clientHeight) return
+  box.scrollTop += height < box.clientHeight ? top - (box.clientHeight - height) / 2 : top
 }
 
 /** The name of each box of a picture, as it is read aloud. */

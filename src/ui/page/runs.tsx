@@ -294,7 +294,7 @@ function Row(props: {
         ))}
       </td>
       <td>
-        {run.next !== undefined && (isOpen(run.status) || run.status === 'failed')
+        {run.next !== undefined && (isOpen(run.status) || ['failed', 'cancelled'].includes(run.status))
           ? visible(run.next)
           : visible(run.position ?? '')}
         {run.error !== undefined && (

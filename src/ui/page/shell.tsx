@@ -1,7 +1,7 @@
 import { effect, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { isFile } from './client.js'
+import { isFile, isLostFile } from './client.js'
 import { Compare } from './compare.js'
 import { dialog, notice } from './dialog.js'
 import { DroppedFile, openFile } from './file.js'
@@ -53,7 +53,7 @@ export function Shell(): JSX.Element {
           <Crumbs />
         </nav>
         <span class="grow" />
-        {project !== undefined && (
+        {project !== undefined && !isLostFile(project) && (
           <>
             <Live project={project} />
             <a href={href(['p', project, 'inbox'])}>Questions</a>
@@ -98,6 +98,7 @@ export function Shell(): JSX.Element {
 function Screen(): JSX.Element {
   const place = route.value
   if (ask('open') !== undefined) return <DroppedFile />
+  if ('project' in place && isLostFile(place.project)) return <DroppedFile lost />
   switch (place.screen) {
     case 'projects':
       return <Projects />

@@ -259,6 +259,50 @@ describe.skipIf(chromium === undefined)('the details of steps and states, in a b
     await run.catch(() => {})
   })
 
+  it('have the errors of branches in a file that is dropped, and ask for it again after a reload', async () => {
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    const graph = kit.graph({ actions: { look: branches(7) } })
+    const options = { appId: 'file-1', entrypoint: 'look', state: { n: 1 }, tracker, logger: quiet } as const
+    await createApplication(graph, options).run()
+    const { page, faults, url } = await show(projectsIn(dir), '/?open=file')
+    const text = await (await fetch(`${url}/api/v1/runs/file-1/export?project=demo`)).text()
+    const file = { name: 'file-1.jsonl', mimeType: 'text/plain', buffer: Buffer.from(text) }
+    await page.setInputFiles('input[type=file]', file)
+    await page.getByRole('link', { name: 'look: 7 branches' }).click()
+    await page.waitForSelector('.attention >> text=RangeError: 429: too many requests')
+    expect(await page.locator('.row.branch[data-status=failed] .ellipsis').textContent()).toContain('429')
+    expect(await page.locator('.row.branch[data-status=done] .ellipsis').first().textContent()).toBe('look')
+    await page.locator('.row.branch[data-status=failed] a').click()
+    await page.waitForSelector('.error-view >> text=Caused by RangeError')
+    await page.reload()
+
+    await page.waitForSelector('text=Open the file again')
+    await page.setInputFiles('input[type=file]', file)
+    await page.waitForSelector('.row.step')
+    expect(faults).toEqual([])
+  })
+
+  it('have the action of the step in sight, however long the graph is', async () => {
+    const names = Array.from({ length: 24 }, (_, i) => `a${i}`)
+    const graph = kit.graph({
+      actions: Object.fromEntries(names.map((name) => [name, plan])),
+      transitions: Object.fromEntries(names.slice(1).map((name, i) => [`a${i}`, name])),
+    })
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    const options = { appId: 'long-2', entrypoint: 'a0', state: { n: 1 }, tracker, logger: quiet } as const
+    await createApplication(graph, options).run()
+    const { page, faults } = await show(projectsIn(dir), '/p/demo/r/long-2')
+    const isSeen = (name: string) => () =>
+      page.evaluate(
+        `(() => { const [g, box] = [document.querySelector('g[data-path="${name}"]'), document.querySelector('.graph-box')].map((one) => one?.getBoundingClientRect()); return g !== undefined && g.top >= box.top && g.bottom <= box.bottom })()`,
+      )
+    await expect.poll(isSeen('a23')).toBe(true)
+    expect(await isSeen('a2')()).toBe(false)
+    await page.getByLabel('Step that is shown').fill('2')
+    await expect.poll(isSeen('a2')).toBe(true)
+    expect(faults).toEqual([])
+  })
+
   it('have room for the numbers of a map whose graph is not recorded', async () => {
     const persister = memoryPersister()
     const options = { appId: 'wide-1', entrypoint: 'look', state: { place: 'Rome' }, persister, logger: quiet } as const
