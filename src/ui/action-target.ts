@@ -41,7 +41,7 @@ export const summaryOf = async (project: OpenProject, ref: RunTarget): Promise<R
 export function storeOf({ persister, name }: OpenProject, what: string): Persister {
   if (persister !== undefined) return persister
   throw new UiError('not-live', `The project "${name}" has no store: its runs can only be read.`, {
-    hint: `${what} in the program that runs it, or give this server the store: teasel ui --store sqlite:FILE.`,
+    hint: `${what} in the program that runs it, or give its store, too: --store sqlite:FILE.`,
   })
 }
 

@@ -23,7 +23,7 @@ function graphOfRun({ graphs }: OpenProject, run: RunSummary, command: string): 
   const { name } = run
   const graph = name !== undefined && Object.hasOwn(graphs, name) ? graphs[name] : undefined
   if (name !== undefined && graph !== undefined && isHosted(graph)) return { [name]: graph }
-  throw new UiError('not-live', `This server has not the code of the run "${run.runId}".`, { hint: `Run: ${command}` })
+  throw new UiError('not-live', `The code of the run "${run.runId}" is not here.`, { hint: `Run: ${command}` })
 }
 
 /** The command that forks as the request asks, in a process that has the code. */
@@ -98,7 +98,7 @@ export async function resumeRun(project: OpenProject, request: ResumeRequest): P
   const hosted = isHostedHere(project, run)
   const command = `teasel resume ${inShell(runId)} --run APP.ts`
   if (!hosted && (!isOpen(run.status) || run.name === undefined))
-    throw new UiError('not-live', 'No host of this server has the graph of the run.', { hint: `Run: ${command}` })
+    throw new UiError('not-live', 'No host is here that has the graph of the run.', { hint: `Run: ${command}` })
   if (dryRun) return { done: false, text: `Would run "${runId}" from its next step.`, run, hosted }
   if (!hosted) return { done: true, text: `"${runId}" is due: a host with its graph takes it.`, run, hosted }
   const answer = await project.host?.resume({ runId, partitionKey })

@@ -1,5 +1,6 @@
 import { readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { createApplication, defineState } from 'teasel'
 import { fileTracker } from 'teasel/tracking/file'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -88,5 +89,20 @@ describe('teasel runs', () => {
     expect(text).toMatch(/^ +10 +add/m)
     expect(text).not.toMatch(/^ +9 +add/m)
     expect(text).toContain('… 10 earlier, each with @STEP')
+  })
+
+  it('tells a long time in days', async () => {
+    const burr = fileURLToPath(new URL('../tracking/burr', import.meta.url))
+    const now = () => Date.parse('2026-11-30T12:00:00Z')
+    const { out } = await call(['runs', 'ls', '--burr', burr, '--status', 'waiting'], { now })
+
+    expect(out).toMatch(/asks .* 274 d \d+ h /)
+  })
+
+  it('tells what an action needs that a log cannot do', async () => {
+    const { code, err } = await call(['cancel', 'gone', '--dir', folder.path])
+
+    expect(code).toBe(1)
+    expect(err).toContain('Cancel it in the program that runs it, or give its store, too: --store sqlite:FILE.')
   })
 })

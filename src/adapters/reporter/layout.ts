@@ -26,7 +26,9 @@ export function timeText(ms: number): string {
   if (s < 10) return `${s.toFixed(1)} s`
   if (s < 60) return `${Math.round(s)} s`
   const minutes = Math.floor(s / 60)
-  return minutes < 60 ? `${minutes} min ${Math.floor(s % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  const hours = Math.floor(minutes / 60)
+  if (hours >= 48) return `${Math.floor(hours / 24)} d ${hours % 24} h`
+  return hours === 0 ? `${minutes} min ${Math.floor(s % 60)} s` : `${hours} h ${minutes % 60} min`
 }
 
 /** Joins pieces with spaces, and leaves out empty ones. */
