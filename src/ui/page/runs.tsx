@@ -160,6 +160,7 @@ function Table({ project, runs }: { readonly project: string; readonly runs: rea
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const can = useCan(project)
   const some = runs.filter(({ runId }) => chosen.has(runId))
+  const open = some.filter(({ status }) => isOpen(status))
   const choose = (ids: readonly string[], isOn: boolean): void => {
     const next = new Set(chosen)
     for (const id of ids) {
@@ -174,9 +175,9 @@ function Table({ project, runs }: { readonly project: string; readonly runs: rea
       {some.length > 0 && (
         <div class="toolbar" role="toolbar" aria-label="Chosen runs">
           <strong>{many(some.length, 'run')}</strong>
-          {can('cancel') === true && (
-            <button type="button" onClick={() => doEach(project, some, 'cancel')}>
-              Cancel
+          {can('cancel') === true && open.length > 0 && (
+            <button type="button" onClick={() => doEach(project, open, 'cancel')}>
+              Cancel{open.length < some.length && ` ${open.length}`}
             </button>
           )}
           {can('remove') === true && (

@@ -14,6 +14,8 @@ import { duration, many } from './words.js'
 
 const LANE_PX = 22
 const LEFT_PX = 120
+/** Room for the text of a time. Nearer to the edge it stands before its line. */
+const TICK_PX = 60
 const MOST = 1000
 
 export function Timeline(props: {
@@ -99,7 +101,11 @@ export function Timeline(props: {
         {ticksOf(from, to).map((time) => (
           <g key={time} class="tick">
             <line x1={x(time)} x2={x(time)} y1={18} y2={height} />
-            <text x={x(time) + 3} y={12}>
+            <text
+              x={x(time) + (x(time) > width - TICK_PX ? -3 : 3)}
+              y={12}
+              text-anchor={x(time) > width - TICK_PX ? 'end' : 'start'}
+            >
               {duration(time - first)}
             </text>
           </g>

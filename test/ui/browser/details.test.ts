@@ -303,6 +303,43 @@ describe.skipIf(chromium === undefined)('the details of steps and states, in a b
     expect(faults).toEqual([])
   })
 
+  it('offer a cancel for those of the chosen runs that go on', async () => {
+    const persister = memoryPersister()
+    await waitingTrip('open-1', 'Rome', persister).run({ whenWaiting: 'return' })
+    const options = { entrypoint: 'plan', state: { n: 1 }, persister, logger: quiet } as const
+    await createApplication(kit.graph({ actions: { plan } }), { ...options, appId: 'over-1' }).run()
+    const { page, faults } = await show({ demo: { persister } }, '/p/demo')
+    await page.getByLabel('Choose over-1').check()
+    const toolbar = page.getByRole('toolbar')
+    await toolbar.getByRole('button', { name: 'Delete' }).waitFor()
+    expect(await toolbar.getByRole('button', { name: 'Cancel' }).count()).toBe(0)
+    await page.getByLabel('Choose open-1').check()
+    await toolbar.getByRole('button', { name: 'Cancel 1' }).click()
+    await page.getByRole('dialog', { name: 'Cancel 1 run?' }).getByRole('button', { name: 'Cancel' }).click()
+    await page.waitForSelector('tr[data-status=cancelled] >> text=open-1')
+    expect(faults).toEqual([])
+  })
+
+  it('have times on the axis that are not cut off', async () => {
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    const options = { appId: 'axis-1', entrypoint: 'plan', state: { n: 1 }, tracker, logger: quiet } as const
+    await createApplication(kit.graph({ actions: { plan } }), options).run()
+    const { page, faults, url } = await show(projectsIn(dir), '/?open=file')
+    const text = await (await fetch(`${url}/api/v1/runs/axis-1/export?project=demo`)).text()
+    // It ends right behind a time that the axis has.
+    const ended = text.replaceAll(/"endedAt":\d+/g, '"endedAt":1605').replaceAll(/"startedAt":\d+/g, '"startedAt":1000')
+    const file = { name: 'axis-1.jsonl', mimeType: 'text/plain', buffer: Buffer.from(ended) }
+    await page.setInputFiles('input[type=file]', file)
+    await page.getByRole('tab', { name: 'Timeline' }).click()
+    await page.waitForSelector('.timeline .tick >> text=600 ms')
+    const room = await page.evaluate<number>(
+      `Math.min(...[...document.querySelectorAll('.timeline .tick text')].map((text) =>
+        text.ownerSVGElement.getBoundingClientRect().right - text.getBoundingClientRect().right))`,
+    )
+    expect(room).toBeGreaterThanOrEqual(0)
+    expect(faults).toEqual([])
+  })
+
   it('have room for the numbers of a map whose graph is not recorded', async () => {
     const persister = memoryPersister()
     const options = { appId: 'wide-1', entrypoint: 'look', state: { place: 'Rome' }, persister, logger: quiet } as const
