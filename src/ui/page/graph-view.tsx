@@ -60,7 +60,7 @@ export function GraphView(props: {
   }, [html])
   useLayoutEffect(() => {
     if (box.current !== null && current !== undefined) reveal(box.current, current)
-  }, [current, laid, scale])
+  }, [current, width])
   const change = (by: number): void => setZoom(Math.min(MOST, Math.max(LEAST, scale * by)))
   return (
     <div class="graph">
@@ -128,10 +128,10 @@ function restore(box: HTMLElement, { focus, anchor, top }: View): void {
   if (g !== undefined) box.scrollTop += topIn(box, g) - top
 }
 
-/** Scrolls to a box that is out of sight. */
+/** Scrolls to a box that is out of sight, but not away from one that has the focus. */
 function reveal(box: HTMLElement, path: string): void {
   const g = boxAt(box, path)
-  if (g === undefined) return
+  if (g === undefined || box.contains(document.activeElement)) return
   const [top, { height }] = [topIn(box, g), g.getBoundingClientRect()]
   if (top >= 0 && top + height <= box.clientHeight) return
   box.scrollTop += height < box.clientHeight ? top - (box.clientHeight - height) / 2 : top
