@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { SOURCE_ARGUMENTS } from '../support/built/arguments.js'
 import { CHECK, pictureCode, type Snippet, withChecks } from './snippets.js'
 import { ROOT } from './vitest-report.js'
 
@@ -30,7 +29,7 @@ export function runSnippets(snippets: readonly Snippet[], folder: string): Reado
     writeFileSync(file, `${checking}; ${withChecks(snippet.code)}${drawing}`)
   }
   const runner = join(ROOT, 'test/tools/run-snippets.ts')
-  const { stdout, stderr } = spawnSync(process.execPath, [...SOURCE_ARGUMENTS, runner, ...byFile.keys()], {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', runner, ...byFile.keys()], {
     cwd: ROOT,
     encoding: 'utf8',
   })

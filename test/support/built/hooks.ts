@@ -62,9 +62,8 @@ function textOf(url: string): string | undefined {
   return existsSync(text) ? readFileSync(text, 'utf8') : undefined
 }
 
-/** The JavaScript of a module that a test has written. */
+/** The JavaScript of a module that a test has written. A service of esbuild would hold this process open. */
 async function transformed(url: string): Promise<string> {
-  const { transform } = await import('esbuild')
-  const { code } = await transform(readFileSync(fileURLToPath(url), 'utf8'), { loader: 'ts', target: 'node20' })
-  return code
+  const { transformSync } = await import('esbuild')
+  return transformSync(readFileSync(fileURLToPath(url), 'utf8'), { loader: 'ts', target: 'node20' }).code
 }
