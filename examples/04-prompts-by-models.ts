@@ -50,9 +50,9 @@ const askAll = kit.mapActionsAndStates({
 // stateDiagram-v2
 //   direction LR
 //   state "askAll" as n0 {
-//     state "hasty" as n1
+//     state "hasty × N" as n1
 //     --
-//     state "terse" as n2
+//     state "terse × N" as n2
 //   }
 //   [*] --> n0
 //   n0 --> [*]

@@ -193,6 +193,23 @@ describe.each(stores)('a store (%s) tells', (_, open) => {
     expect(tree?.lacks.filter((one) => one.includes('past maps'))).toEqual([])
   })
 
+  it('no times of a past map among many thousand rows', async () => {
+    const persister = open(new ManualClock())
+    const work = kit.action({ reads: [], writes: ['out'], run: () => ({ out: '' }) })
+    const map = kit.mapStates({ reads: [], writes: ['n'], action: work, states: [{}], reduce: () => ({ n: 0 }) })
+    const count = kit.action({ reads: ['n'], writes: ['n'], run: ({ state }) => ({ n: state.n + 1 }) })
+    const graph = kit.graph({
+      actions: { map, count },
+      transitions: { map: 'count', count: [{ to: 'count', when: ({ state }) => state.n < 5100 }] },
+    })
+    await createApplication(graph, { ...options, entrypoint: 'map', state: {}, persister }).run({ maxSteps: 6000 })
+
+    const tree = await persister.describe({ runId: 'run' })
+    expect(tree?.root.maps).toMatchObject([{ kind: 'states', status: 'done' }])
+    expect(tree?.root.maps[0]?.startedAt).toBeUndefined()
+    expect(tree?.lacks).toContain('times of some past maps')
+  })
+
   it('that it has no kind of a past map, where older code has stored it', async () => {
     const clock = new ManualClock()
     const { driver } = open(clock)

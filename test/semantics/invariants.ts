@@ -907,6 +907,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'persistence/reading/derived.ts': {
     E1: ['../persistence/reader › reads runs without a summary from their records'],
   },
+  'persistence/reading/map-times.ts': {
+    H1: ['../persistence/step-facts › no times of a past map among many thousand rows'],
+  },
   'persistence/reading/maps.ts': {
     M1: ['../persistence/reader › pages a map of 10 000 branches without a look at the others'],
   },
@@ -1051,6 +1054,10 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'ui/page/lanes.ts': {
     T1: ['../ui/page-parts › are as many as ran at once, and none has two at one time'],
   },
+  'visualize/branch-counts.ts': {
+    N1: ['../visualize/boxes › have done the actions before the one at which they are, where their graph is one way'],
+    N2: ['../visualize/boxes › has at an action of a product what its branches did, or how many are where'],
+  },
   'visualize/data-path.ts': {
     P1: ['../visualize/boxes › hold any key, and give it back'],
   },
@@ -1071,6 +1078,12 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     G3: ['../visualize/layout › keeps boxes apart, and all of a graph inside its box'],
     G4: ['../visualize/layout › leaves each branch where it is in its map as others follow'],
   },
+  'visualize/machine-marks.ts': {
+    M1: [
+      '../visualize/pictures › is data for XState, which walks it',
+      '../visualize/boxes › has at an action of a product what its branches did, or how many are where',
+    ],
+  },
   'visualize/picture.ts': {
     D1: ['../visualize/pictures › is drawn for Graphviz, which lays it out without a warning'],
     D2: ['../visualize/pictures › are those of its steps, ways and branches, at every level'],
@@ -1082,6 +1095,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../visualize/boxes › are boxes up to twelve, and one for all of them from thirteen',
       '../visualize/boxes › are one for all of them where a key is the sign of that',
     ],
+    R4: ['../visualize/boxes › are counted at their actions, their steps only where all of them are read'],
   },
   'visualize/run-picture.ts': {
     B1: [

@@ -16,10 +16,10 @@ import { IndexFile, indexed } from './index-file.js'
 import type { LogHome } from './log-home.js'
 import { MovableTimer } from './movable-timer.js'
 import { Pace } from './pace.js'
-import { type Fs, type Places, placesIn, realFs } from './places.js'
+import { type Places, placesIn, realFs } from './places.js'
 import { finishRemovals } from './removal.js'
 import { RunLog } from './run-log.js'
-import { checkTrackerOptions, type FileTrackerOptions, type Retention } from './tracker-options.js'
+import { checkTrackerOptions, type FileTrackerOptions, type Retention, type TrackerInside } from './tracker-options.js'
 
 // Owns: the logs of all runs that one tracker records.
 // W1  No fault of the disk reaches a run: it is logged once, until the disk works again.
@@ -70,13 +70,6 @@ const TIDY_MS = 60_000
  */
 export function fileTracker(options: FileTrackerOptions): FileTracker {
   return new DiskTracker(options)
-}
-
-/** For tests: another file system, smaller parts, another clock of writes. */
-export interface TrackerInside {
-  readonly fs?: Fs
-  readonly partBytes?: number
-  readonly pace?: Pace
 }
 
 export class DiskTracker implements FileTracker {

@@ -2,6 +2,8 @@ import { describeValue } from '../../internal/guards.js'
 import { checkOptions } from '../../internal/options.js'
 import type { Logger } from '../../lifecycle/logger.js'
 import type { Redact } from '../../log/redact.js'
+import type { Pace } from './pace.js'
+import type { Fs } from './places.js'
 
 /** Options of {@link fileTracker}. */
 export interface FileTrackerOptions {
@@ -18,6 +20,13 @@ export interface FileTrackerOptions {
   readonly retention?: Retention
   /** Gets one warning when a log cannot be written, and one when it can again. Default: the console. */
   readonly logger?: Logger
+}
+
+/** For tests: another file system, smaller parts, another clock of writes. */
+export interface TrackerInside {
+  readonly fs?: Fs
+  readonly partBytes?: number
+  readonly pace?: Pace
 }
 
 /** Limits for runs that have ended. A run is kept when it is within all of them. */

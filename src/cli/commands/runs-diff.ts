@@ -8,7 +8,7 @@ import type { Given } from '../given.js'
 import { fixed, type Piece, piece, print, printJson } from '../print.js'
 import { findRun, openSource, type RunSource } from '../run-source.js'
 import { changesOf, linesOfChanges, patchOf } from '../value-diff.js'
-import { findStep } from './runs-show.js'
+import { findStep } from './step-view.js'
 
 // Owns: `teasel runs diff`.
 

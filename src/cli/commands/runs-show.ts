@@ -1,4 +1,3 @@
-import type { ErrorData } from '../../read/error-data.js'
 import type { Payload } from '../../read/payload.js'
 import { queuedMs } from '../../read/queued.js'
 import type { Reader, RunTarget } from '../../read/reader.js'
@@ -25,7 +24,6 @@ import {
   write,
 } from '../print.js'
 import { findRun, openSource } from '../run-source.js'
-import { changesOf, linesOfChanges } from '../value-diff.js'
 import {
   agoText,
   countPieces,
@@ -36,6 +34,7 @@ import {
   statusPiece,
   valueText,
 } from '../words.js'
+import { errorLines, showStep } from './step-view.js'
 
 // Owns: `teasel runs show`.
 
@@ -233,12 +232,6 @@ function mapLines(map: MapNode, runId: string, now: number): readonly Piece[][] 
   return [head, ...branches]
 }
 
-/** The cause, and where it led. */
-const errorLines = (error: ErrorData): readonly Piece[][] => [
-  [fixed('✕ ', 'red'), piece(reasonText(error), 'red')],
-  ...(error.cause === undefined ? [] : [[fixed('  '), piece(error.message, 'dim')]]),
-]
-
 function branchLine(node: AppNode, runId: string, now: number): Piece[] {
   const { status, path, endedAt, step, next, error, title, worker } = node
   return [
@@ -262,53 +255,4 @@ function timesText(node: AppNode, now: number): string {
   const ran = startedAt === undefined ? '' : durationText(endOrNow(node, now) - startedAt)
   if (queued < TOLD_MS) return ran
   return `queued ${durationText(queued)}${ran === '' ? '' : `, ran ${ran}`}`
-}
-
-async function showStep(
-  reader: Reader,
-  { step: number = 0, ...place }: RunTarget & Address,
-  given: Given,
-  io: Io,
-): Promise<0> {
-  const target = { runId: place.runId, partitionKey: place.partitionKey, path: place.path }
-  const step = number < 0 ? undefined : await findStep(reader, { ...target, step: number })
-  const state = await reader.state({ ...target, sequenceId: number })
-  if (given.flag('json')) {
-    await printJson(io, { ...(step !== undefined && { step }), state: state ?? null })
-    return EXIT.done
-  }
-  if (step === undefined) {
-    await write(io, `${jsonText(state ?? null, 2)}\n`)
-    return EXIT.done
-  }
-  await print(
-    io,
-    [statusPiece(step.status), fixed(' '), piece(printedAddress(target.runId, target.path, number), 'bold')],
-    [fixed('  action   ', 'dim'), piece(step.action)],
-    ...(step.durationMs === undefined ? [] : [[fixed('  time     ', 'dim'), fixed(durationText(step.durationMs))]]),
-    ...(step.inputs === undefined ? [] : [[fixed('  inputs   ', 'dim'), piece(valueText(step.inputs))]]),
-    ...(step.took === undefined ? [] : [[fixed('  then     ', 'dim'), piece(step.took.to)]]),
-    ...(step.error === undefined ? [] : errorLines(step.error)),
-  )
-  const before = await reader.state({ ...target, sequenceId: number - 1 })
-  const changes = before === undefined || state === undefined ? [] : linesOfChanges(changesOf(before, state))
-  if (changes.length > 0) await print(io, [], [fixed('change', 'bold')], ...changes)
-  await print(io, [], [fixed('state', 'bold')])
-  await write(io, `${jsonText(state ?? null, 2)}\n`)
-  return EXIT.done
-}
-
-/** @throws {CommandError} `no-step` */
-export async function findStep(
-  reader: Reader,
-  { step, ...target }: RunTarget & Pick<Address, 'path'> & { readonly step: number },
-): Promise<StepRecord> {
-  const { items } = await reader.steps({ ...target, from: step, to: step, limit: 1000 })
-  const found = items.filter(({ placed, sequenceId }) => placed === undefined && sequenceId === step).at(-1)
-  if (found !== undefined) return found
-  const place = printedAddress(target.runId, target.path)
-  const known = (await reader.steps({ ...target, from: 0, limit: 12 })).items.map(({ sequenceId }) => sequenceId)
-  throw new CommandError('no-step', `There is no step ${step} of ${place}.`, {
-    hint: known.length === 0 ? 'It has no steps.' : `It begins with ${[...new Set(known)].join(', ')}.`,
-  })
 }

@@ -11,7 +11,8 @@ import type { CommandCode } from '../command.js'
 import { CommandError, EXIT, usageError } from '../command-error.js'
 import { fixed, note, piece, printJson, write } from '../print.js'
 import { findRun, openSource } from '../run-source.js'
-import { findStep, keysOf } from './runs-show.js'
+import { keysOf } from './runs-show.js'
+import { findStep } from './step-view.js'
 
 // Owns: `teasel test-case`.
 

@@ -1,39 +1,22 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { PageOf, ReadFault, RunFilter } from '../../read/reader.js'
+import type { PageOf, ReadFault } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
-import { RUN_STATUSES, type RunStatus } from '../../read/status.js'
 import { useCan } from './abilities.js'
 import { doEach } from './actions.js'
 import { clientOf } from './client.js'
 import { useTopic } from './live.js'
 import { useLoaded } from './loaded.js'
-import { Counts, Empty, endOf, Faults, nowEachSecond, Problem, Sign, Status } from './parts.js'
+import { Counts, Empty, endOf, Faults, nowEachSecond, Problem, Status } from './parts.js'
 import { sumOf } from './projects.js'
-import { ask, href, setQuery } from './route.js'
+import { ask, href } from './route.js'
+import { FILTERS, Filters, filterNow } from './run-filters.js'
 import { ago, count, duration, isOpen, many, moment, short, titleOf, visible } from './words.js'
 
 // Owns: the list of the runs of a project.
 // A run that begins does not move the list under the hand: it waits until the list stands at its top.
 
 const PAGE = 100
-
-function filterNow(): RunFilter {
-  const status = (ask('status') ?? '').split(',').filter((one): one is RunStatus => RUN_STATUSES.some((s) => s === one))
-  const label = ask('label')?.split(':')
-  const from = Number(ask('from') ?? Number.NaN)
-  return {
-    partitionKey: ask('partition') ?? '*',
-    ...(status.length > 0 && { status }),
-    ...(ask('q') !== undefined && { text: ask('q') }),
-    ...(ask('name') !== undefined && { name: ask('name') }),
-    ...(label?.[0] !== undefined && { labels: { [label[0]]: label.slice(1).join(':') } }),
-    ...(Number.isFinite(from) && { createdFrom: from }),
-    ...(ask('pending') !== undefined && { pending: true }),
-  }
-}
-
-const FILTERS = ['status', 'q', 'label', 'name', 'partition', 'from', 'pending'] as const
 
 /** The runs of a project, newest first. */
 export function Runs({ project }: { readonly project: string }): JSX.Element {
@@ -113,47 +96,6 @@ function useHeldTop(items: readonly RunSummary[] = [], key: string) {
     redraw((n) => n + 1)
   }
   return { items: items.slice(fresh), fresh, show }
-}
-
-function Filters({ numbers }: { readonly numbers: { readonly [status: string]: unknown } | undefined }): JSX.Element {
-  const chosen = new Set((ask('status') ?? '').split(',').filter((one) => one !== ''))
-  const toggle = (status: string): void => {
-    if (!chosen.delete(status)) chosen.add(status)
-    setQuery({ status: [...chosen].join(',') })
-  }
-  const label = ask('label')
-  return (
-    <search class="filters">
-      <input
-        id="filter"
-        type="search"
-        placeholder="Filter by id or title"
-        aria-label="Filter runs by id or title"
-        value={ask('q') ?? ''}
-        onInput={({ currentTarget }) => setQuery({ q: currentTarget.value })}
-      />
-      <fieldset class="chips">
-        <legend class="unseen">Status</legend>
-        {RUN_STATUSES.filter((status) => chosen.has(status) || Number(numbers?.[status] ?? 0) > 0).map((status) => (
-          <button
-            key={status}
-            type="button"
-            class="chip"
-            data-status={status}
-            aria-pressed={chosen.has(status)}
-            onClick={() => toggle(status)}
-          >
-            <Sign status={status} /> {status} {typeof numbers?.[status] === 'number' && count(numbers[status])}
-          </button>
-        ))}
-      </fieldset>
-      {label !== undefined && (
-        <button type="button" class="chip" onClick={() => setQuery({ label: undefined })}>
-          {label} ✕
-        </button>
-      )}
-    </search>
-  )
 }
 
 function Table({ project, runs }: { readonly project: string; readonly runs: readonly RunSummary[] }): JSX.Element {

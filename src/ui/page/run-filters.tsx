@@ -1,0 +1,73 @@
+import type { JSX } from 'preact'
+import type { RunFilter } from '../../read/reader.js'
+import { RUN_STATUSES, type RunStatus } from '../../read/status.js'
+import { Sign } from './parts.js'
+import { ask, setQuery } from './route.js'
+import { count } from './words.js'
+
+// Owns: the filter of a list of runs, which stands in its address.
+
+/** The filter in the address. */
+export function filterNow(): RunFilter {
+  const status = (ask('status') ?? '').split(',').filter((one): one is RunStatus => RUN_STATUSES.some((s) => s === one))
+  const label = ask('label')?.split(':')
+  const from = Number(ask('from') ?? Number.NaN)
+  return {
+    partitionKey: ask('partition') ?? '*',
+    ...(status.length > 0 && { status }),
+    ...(ask('q') !== undefined && { text: ask('q') }),
+    ...(ask('name') !== undefined && { name: ask('name') }),
+    ...(label?.[0] !== undefined && { labels: { [label[0]]: label.slice(1).join(':') } }),
+    ...(Number.isFinite(from) && { createdFrom: from }),
+    ...(ask('pending') !== undefined && { pending: true }),
+  }
+}
+
+/** Its names there. */
+export const FILTERS = ['status', 'q', 'label', 'name', 'partition', 'from', 'pending'] as const
+
+/** The fields of the filter. */
+export function Filters({
+  numbers,
+}: {
+  readonly numbers: { readonly [status: string]: unknown } | undefined
+}): JSX.Element {
+  const chosen = new Set((ask('status') ?? '').split(',').filter((one) => one !== ''))
+  const toggle = (status: string): void => {
+    if (!chosen.delete(status)) chosen.add(status)
+    setQuery({ status: [...chosen].join(',') })
+  }
+  const label = ask('label')
+  return (
+    <search class="filters">
+      <input
+        id="filter"
+        type="search"
+        placeholder="Filter by id or title"
+        aria-label="Filter runs by id or title"
+        value={ask('q') ?? ''}
+        onInput={({ currentTarget }) => setQuery({ q: currentTarget.value })}
+      />
+      <fieldset class="chips">
+        <legend class="unseen">Status</legend>
+        {RUN_STATUSES.filter((status) => chosen.has(status) || Number(numbers?.[status] ?? 0) > 0).map((status) => (
+          <button
+            key={status}
+            type="button"
+            class="chip"
+            data-status={status}
+            aria-pressed={chosen.has(status)}
+            onClick={() => toggle(status)}
+          >
+            <Sign status={status} /> {status} {typeof numbers?.[status] === 'number' && count(numbers[status])}
+          </button>
+        ))}
+      </fieldset>
+      {label !== undefined && (
+        <button type="button" class="chip" onClick={() => setQuery({ label: undefined })}>
+          {label} ✕
+        </button>
+      )}
+    </search>
+  )
+}
