@@ -14,6 +14,7 @@ import { Attendance } from './cancel/deadline.js'
 import { record, recordEnd } from './emit.js'
 import type { Carried, EventSource, EventSystem } from './event-source.js'
 import { defaultPlace } from './map/branch-maker.js'
+import type { Attempts } from './step/attempts.js'
 import type { ReportedAttempt } from './step/report.js'
 
 // Owns: the shared state of a tree of applications, and the delivery of its events.
@@ -83,6 +84,20 @@ interface RootApp {
   cancel(reason: unknown, cause: CancelCause, by: string): unknown
 }
 
+/** A run at the begin of a step. */
+interface BeginningStep {
+  readonly app: EventSource & { readonly checkpoint: { readonly sequenceId: number } }
+  attempts: Attempts | undefined
+}
+
+/** Gives the results of actions, whose code is not called. */
+export interface StandIn {
+  /** A step begins. Its failed attempts may be set. */
+  begin(run: BeginningStep): void
+  /** @returns the update, or a promise of it */
+  resultOf(app: EventSource, attempt: ReportedAttempt & { readonly signal: AbortSignal }): unknown
+}
+
 /** The shared state of a tree of applications. */
 export class AppSystem {
   readonly listeners = new Listeners()
@@ -109,8 +124,8 @@ export class AppSystem {
     | undefined
   /** Waits for unavailable stores of the tree; undefined without a store. */
   outage: Outage | undefined
-  /** Gives the results of actions in their place, which are not called: a recorded run that is replayed. */
-  standIn: ((app: EventSource, attempt: ReportedAttempt & { readonly signal: AbortSignal }) => unknown) | undefined
+  /** Takes the place of the code of actions, which is not called: a recorded run that is replayed. */
+  standIn: StandIn | undefined
   /** The root of the tree. */
   root: RootApp | undefined
   /** The run under way; undefined without a tracker. */

@@ -4,7 +4,8 @@ import type { Graph } from '../application/runnable.js'
 import { toError } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { EventSource } from '../runtime/event-source.js'
-import type { ReportedAttempt } from '../runtime/step/report.js'
+import { attemptsOf } from '../runtime/step/attempts.js'
+import type { StandIn } from '../runtime/system.js'
 import type { State } from '../state/freeze.js'
 import { ReplayClock } from './replay-clock.js'
 import { type RecordedStep, type RunRecording, readRecording, traceOf } from './run-recording.js'
@@ -13,6 +14,7 @@ import { type RecordedStep, type RunRecording, readRecording, traceOf } from './
 // the recorded ones.
 // P1  No action is called, and no branch leaves the process.
 // P2  A step that was not recorded fails the replay, and names it.
+// P3  Errors and results have the numbers of attempts that they had in the recorded run.
 
 /** How a replay ended. */
 export interface ReplayedRun {
@@ -27,7 +29,7 @@ export interface ReplayedRun {
   readonly recorded: readonly string[]
 }
 
-type Attempt = ReportedAttempt & { readonly signal: AbortSignal }
+type Attempt = Parameters<StandIn['resultOf']>[1]
 
 /**
  * Replays a recorded run against a graph: each action gives its recorded result and is not called. Conditions, sources of
@@ -81,7 +83,7 @@ export async function replayRun(
   const { app } = LiveApplication.inside(live)
   app.system.executors = new Set() // P1
   const results = new Results(steps, clock)
-  app.system.standIn = (source, attempt) => results.of(source, attempt)
+  app.system.standIn = results
   const most = status === 'finished' || status === 'failed' ? Number.POSITIVE_INFINITY : rootSteps(steps)
   let error: Error | undefined
   try {
@@ -110,9 +112,15 @@ function note(event: AnyEvent, done: RecordedStep[]): void {
   done.push({ path: printPath(path), action, sequenceId, state: {}, inputs: {}, status: 'done' })
 }
 
+/** A recorded step, and its place in the order of results. */
+interface Placed {
+  readonly step: RecordedStep
+  readonly order: number
+}
+
 /** The recorded results, by place. */
-class Results {
-  readonly #byPlace = new Map<string, { readonly step: RecordedStep; readonly order: number }>()
+class Results implements StandIn {
+  readonly #byPlace = new Map<string, Placed>()
   readonly #clock: ReplayClock
   /** The first step that was not recorded. */
   missing: Error | undefined
@@ -122,9 +130,25 @@ class Results {
     this.#clock = clock
   }
 
-  of({ path }: EventSource, { node, sequenceId, signal }: Attempt): Promise<unknown> {
+  /** The attempts before the recorded one have failed, though none is replayed. P3 */
+  begin(run: Parameters<StandIn['begin']>[0]): void {
+    const { path, checkpoint } = run.app
+    const sequenceId = checkpoint.sequenceId + 1
+    const { attempt = 1, recovered, branch } = this.#at(path, sequenceId)?.step ?? {}
+    if (attempt === 1 && recovered === undefined && branch === undefined) return
+    const attempts = attemptsOf(run)
+    const past = { ...attempts.past, tries: attempt - 1 }
+    attempts.resume({ ...past, attempts: branch?.attempt ?? past.attempts }, branch?.before ?? 0)
+    if (recovered === true) attempts.recovering = sequenceId
+  }
+
+  #at(path: EventSource['path'], sequenceId: number): Placed | undefined {
+    return this.#byPlace.get(`${printPath(path)} ${sequenceId}`)
+  }
+
+  resultOf({ path }: EventSource, { node, sequenceId, signal }: Attempt): Promise<unknown> {
     const at = printPath(path)
-    const found = this.#byPlace.get(`${at} ${sequenceId}`)
+    const found = this.#at(path, sequenceId)
     const { name } = node
     if (found === undefined || found.step.action !== name) {
       const other =

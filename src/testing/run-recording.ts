@@ -1,13 +1,13 @@
 import { printPath } from '../action/context.js'
 import { decode } from '../codec/encode.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
-import type { AnyEvent } from '../lifecycle/events.js'
+import type { AnyEvent, RetryEvent } from '../lifecycle/events.js'
 import type { InterceptedApp, InterceptedStep, Interceptor } from '../lifecycle/interceptor.js'
 import type { State } from '../state/freeze.js'
 import type { Tracker } from '../tracking/tracker.js'
 
 // Owns: the record of a run: what each step was given, and its result.
-// R1  Of the attempts at a step the last one counts: a replay tries nothing again.
+// R1  Of the attempts at a step the last one counts, with its number: a replay tries nothing again.
 
 /** One step of a recorded run, at any depth. */
 export interface RecordedStep {
@@ -24,6 +24,20 @@ export interface RecordedStep {
   readonly update?: State
   /** The error of a step that failed. */
   readonly error?: unknown
+  /** The number of its last attempt; absent for the first one. */
+  readonly attempt?: number
+  /** True when the update is that of the fallback of its action. */
+  readonly recovered?: true
+  /** The last retry of its branch; absent where the branch was not retried. */
+  readonly branch?: RecordedRetry
+}
+
+/** The last retry of a branch, as a step of it was recorded. */
+interface RecordedRetry {
+  /** The number of starts and retries of the branch. */
+  readonly attempt: number
+  /** How many attempts at this step failed before it. */
+  readonly before: number
 }
 
 /** A recorded run. It is data: `encode` of `teasel/codec` makes a text of it, which a replay takes too. */
@@ -72,6 +86,8 @@ class Recorder implements RunRecorder {
   #state: State | undefined
   #status: RunRecording['status']
   readonly #begun = new Map<string, InterceptedStep>()
+  /** The last retries of branches, by the id of their application, and the step that failed. */
+  readonly #retried = new Map<string, RecordedRetry & { readonly sequenceId: number }>()
   /** By place. R1 */
   readonly #steps = new Map<string, RecordedStep>()
 
@@ -90,6 +106,7 @@ class Recorder implements RunRecorder {
       this.#status = undefined
     }
     if (event.type === 'run.end' && isRoot) this.#status = event.status
+    if (event.type === 'retry' && event.level === 'branch') this.#retry(event)
     if (event.type !== 'step.end') return
     const { appId, path, source, sequenceId } = event
     const begun = this.#begun.get(`${appId} ${sequenceId}`)
@@ -104,7 +121,23 @@ class Recorder implements RunRecorder {
           : ({ status: 'cancelled' } as const)
     const key = `${at} ${sequenceId}`
     this.#steps.delete(key)
-    this.#steps.set(key, { ...place, ...given, ...result })
+    this.#steps.set(key, { ...place, ...given, ...result, ...this.#triesOf(event) })
+  }
+
+  #retry({ appId, path, attempt, sequenceId }: RetryEvent): void {
+    const before = this.#steps.get(`${printPath(path)} ${sequenceId}`)?.attempt ?? 1
+    this.#retried.set(appId, { attempt, before, sequenceId })
+  }
+
+  #triesOf(event: Extract<AnyEvent, { type: 'step.end' }>): Pick<RecordedStep, 'attempt' | 'recovered' | 'branch'> {
+    const { appId, attempt, sequenceId } = event
+    const retried = this.#retried.get(appId)
+    const before = retried?.sequenceId === sequenceId ? retried.before : 0
+    return {
+      ...(attempt > 1 && { attempt }),
+      ...(event.status === 'done' && event.recovered && { recovered: true }),
+      ...(retried !== undefined && { branch: { attempt: retried.attempt, before } }),
+    }
   }
 
   recording(): RunRecording {

@@ -184,6 +184,87 @@ describe('replayRun', () => {
     expect(order).toEqual(recorded)
   })
 
+  it('gives errors and results of branches the attempts that they had', async () => {
+    const tries = new Map<string, number>()
+    const act = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      retry: { attempts: 3, delayMs: 0, when: ({ error }) => String(error).includes('busy') },
+      fallback: ({ state, error }) => {
+        if (state.item === 'rescued') return { out: 'rescued' }
+        throw error
+      },
+      run: ({ state: { item } }) => {
+        const tried = (tries.get(item) ?? 0) + 1
+        tries.set(item, tried)
+        if (
+          item === 'good' ||
+          item === 'nested' ||
+          (item === 'third' && tried === 3) ||
+          (item === 'second' && tried === 4)
+        )
+          return { out: `${item} ${tried}` }
+        throw new RangeError(item === 'stubborn' && tried === 2 ? 'broken' : 'busy')
+      },
+    })
+    const inside = kit.action({
+      reads: ['item', 'out'],
+      writes: ['out'],
+      run: ({ state: { item, out } }) => {
+        const tried = (tries.get(`${item} inside`) ?? 0) + 1
+        tries.set(`${item} inside`, tried)
+        if (item === 'nested' && tried === 1) throw new RangeError('busy')
+        return { out: `${out} inside ${tried}` }
+      },
+    })
+    const inner = kit.mapStates({
+      reads: ['item', 'out'],
+      writes: ['out'],
+      action: inside,
+      states: [{}],
+      reduce: ({ results: [one] }) => ({ out: one?.state.out ?? '' }),
+    })
+    const branch = kit.graph({ actions: { act, inner }, transitions: { act: 'inner' } }).runnable({ entrypoint: 'act' })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: branch,
+      settle: 'collect',
+      retry: { attempts: 2, delayMs: 0 },
+      states: ['good', 'third', 'second', 'stubborn', 'never', 'rescued', 'nested'].map((item) => ({ item })),
+      reduce: ({ results }) => ({
+        outs: results.map((one) => {
+          const end =
+            one.status === 'done' ? `${one.state.out}, ${one.recovered}` : one.status === 'failed' && one.error
+          return `${one.attempts}: ${end}`
+        }),
+      }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const recorder = recordRun()
+    const options = {
+      entrypoint: 'map',
+      state: {},
+      tracker: recorder,
+      interceptors: [recorder],
+      logger: quiet,
+    } as const
+    const { state } = await createApplication(graph, options).run()
+
+    const replayed = await replayRun(graph, encode(recorder.recording()))
+
+    expect(replayed).toMatchObject({ status: 'finished', state })
+    expect(state.outs).toEqual([
+      '1: good 1 inside 1, false',
+      '1: third 3 inside 1, false',
+      '2: second 4 inside 1, false',
+      '2: ActionError: Action "act" failed (step 0, attempt 5 of 5, branch map/3): busy',
+      '2: ActionError: Action "act" failed (step 0, attempt 6 of 6, branch map/4): busy',
+      '1: rescued inside 1, true',
+      '2: nested 1 inside 2, false',
+    ])
+  })
+
   it('refuses what is no recording', async () => {
     const { graph } = program()
 

@@ -68,8 +68,9 @@ async function beginWithPermit(run: Run, node: PlanNode, semaphore: Permits): Pr
 
 function begin(run: Run, node: PlanNode): unknown {
   const { app } = run
-  const { interceptors } = app.system
+  const { interceptors, standIn } = app.system
   app.started()
+  if (standIn !== undefined) standIn.begin(run)
   const step = startAttempt(run, node)
   const { parts, subject } = node
   if (run.cancellation !== undefined) return undefined // by a listener of `step.start`
@@ -137,7 +138,7 @@ function execute(run: Run, step: Attempt, inputs: Inputs, raw: Inputs): unknown 
   }
   if (!isRunBody(body)) return undefined
   const { standIn } = run.app.system
-  if (standIn !== undefined) return standIn(run.app, step)
+  if (standIn !== undefined) return standIn.resultOf(run.app, step)
   return body.policy === NO_POLICY ? step.perform(body) : performGuarded(run, step, body)
 }
 
