@@ -1,3 +1,4 @@
+import type { RunBody } from '../action/action.js'
 import type { Executor } from '../action/executor.js'
 import { type Clock, monotonicNow, safeClock, systemClock } from '../internal/clock.js'
 import { observe } from '../internal/guards.js'
@@ -86,7 +87,10 @@ interface RootApp {
 
 /** A run at the begin of a step. */
 interface BeginningStep {
-  readonly app: EventSource & { readonly checkpoint: { readonly sequenceId: number } }
+  readonly app: EventSource & {
+    readonly checkpoint: { readonly sequenceId: number }
+    cancel(reason: unknown, cause: CancelCause, by: string): unknown
+  }
   attempts: Attempts | undefined
 }
 
@@ -94,8 +98,8 @@ interface BeginningStep {
 export interface StandIn {
   /** A step begins. Its failed attempts may be set. */
   begin(run: BeginningStep): void
-  /** @returns the update, or a promise of it */
-  resultOf(app: EventSource, attempt: ReportedAttempt & { readonly signal: AbortSignal }): unknown
+  /** The code that is called in place of that of an action. */
+  bodyOf(app: EventSource, attempt: ReportedAttempt & { readonly signal: AbortSignal }, body: RunBody): RunBody
 }
 
 /** The shared state of a tree of applications. */

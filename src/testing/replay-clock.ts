@@ -3,6 +3,7 @@ import type { Clock } from '../internal/clock.js'
 // Owns: time and order of a replay.
 // T1  Of the results that are asked for together, the one that was recorded first comes first.
 // T2  Where nothing is asked for, time goes on to the next timer: a replay waits for no delay.
+// T3  Where there is no timer either, nothing comes any more, and what still waits is told.
 
 interface Timer {
   readonly at: number
@@ -11,12 +12,15 @@ interface Timer {
 
 /** Real time without a result before timers are called. */
 const IDLE_MS = 20
+/** Real time without a result and without a timer before nothing comes any more: a source may read a file meanwhile. */
+const STUCK_MS = 1_000
 
 /** A clock that goes on when a replay has nothing else to do, and the results that are due. */
 export class ReplayClock implements Clock {
   #now: number
   readonly #timers = new Set<Timer>()
   readonly #due: { readonly order: number; readonly give: () => void }[] = []
+  readonly #waiting = new Set<() => void>()
   #tick: ReturnType<typeof setTimeout> | undefined
   #closed = false
 
@@ -45,6 +49,13 @@ export class ReplayClock implements Clock {
     this.#schedule(true)
   }
 
+  /** Calls `give` when nothing else comes any more. @returns a function that takes it back */
+  whenStuck(give: () => void): () => void {
+    this.#waiting.add(give)
+    this.#schedule()
+    return () => void this.#waiting.delete(give)
+  }
+
   close(): void {
     this.#closed = true
     clearTimeout(this.#tick)
@@ -53,7 +64,7 @@ export class ReplayClock implements Clock {
   #schedule(soon = this.#due.length > 0): void {
     if (this.#closed) return
     clearTimeout(this.#tick)
-    this.#tick = setTimeout(() => this.#next(), soon ? 0 : IDLE_MS)
+    this.#tick = setTimeout(() => this.#next(), soon ? 0 : this.#timers.size > 0 ? IDLE_MS : STUCK_MS)
   }
 
   #next(): void {
@@ -68,8 +79,15 @@ export class ReplayClock implements Clock {
         this.#timers.delete(first)
         this.#now = Math.max(this.#now, first.at) // T2
         first.fn()
-      }
+      } else this.#tellAll() // T3
     }
-    if (this.#due.length > 0 || this.#timers.size > 0) this.#schedule()
+    if (this.#due.length > 0 || this.#timers.size > 0 || this.#waiting.size > 0) this.#schedule()
+  }
+
+  #tellAll(): void {
+    for (const give of this.#waiting) {
+      this.#waiting.delete(give)
+      give()
+    }
   }
 }

@@ -1,6 +1,8 @@
+import type { RunBody } from '../action/action.js'
 import { printPath } from '../action/context.js'
 import { LiveApplication } from '../application/live-application.js'
 import type { Graph } from '../application/runnable.js'
+import { createDeferred } from '../internal/deferred.js'
 import { toError } from '../internal/guards.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import type { EventSource } from '../runtime/event-source.js'
@@ -29,15 +31,15 @@ export interface ReplayedRun {
   readonly recorded: readonly string[]
 }
 
-type Attempt = Parameters<StandIn['resultOf']>[1]
+type Attempt = Parameters<StandIn['bodyOf']>[1]
 
 /**
- * Replays a recorded run against a graph: each action gives its recorded result and is not called. Conditions, sources of
- * maps, `watch`, reducers, schemas and contracts are those of the graph, so a change of them is seen at once: in `trace`,
- * in `state`, or as an error. Delays pass at once.
+ * Replays a recorded run against a graph: each action gives its recorded chunks and result, and is not called. Conditions,
+ * sources of maps, `watch`, reducers, schemas and contracts are those of the graph, so a change of them is seen at once: in
+ * `trace`, in `state`, or as an error. Delays pass at once.
  *
- * A step that the recorded run did not end stays open until it is cancelled. A run that was halted is replayed for as
- * many steps.
+ * A step that the recorded run did not end stays open until it is cancelled; what `app.cancel` or a sibling cancelled is
+ * cancelled again. A run that was halted is replayed for as many steps.
  * @param graph the graph of the recorded run, perhaps changed since
  * @param recording of {@link recordRun}, or its text by `encode`
  * @throws {TypeError} for what is no recording
@@ -89,10 +91,11 @@ export async function replayRun(
   try {
     for (let count = 0; count < most; count++) if ((await live.step()) === undefined) break
   } catch (thrown) {
-    error = results.missing ?? toError(thrown)
+    error = toError(thrown)
   } finally {
     clock.close()
   }
+  error = results.missing ?? error // P2: also where its branch was one that may fail
   const end = error !== undefined ? 'failed' : app.checkpoint.next === undefined ? 'finished' : 'halted'
   return {
     status: end,
@@ -126,7 +129,8 @@ class Results implements StandIn {
   missing: Error | undefined
 
   constructor(steps: readonly RecordedStep[], clock: ReplayClock) {
-    for (const [order, step] of steps.entries()) this.#byPlace.set(`${step.path} ${step.sequenceId}`, { step, order })
+    for (const [index, step] of steps.entries())
+      this.#byPlace.set(`${step.path} ${step.sequenceId}`, { step, order: step.order ?? index })
     this.#clock = clock
   }
 
@@ -134,7 +138,12 @@ class Results implements StandIn {
   begin(run: Parameters<StandIn['begin']>[0]): void {
     const { path, checkpoint } = run.app
     const sequenceId = checkpoint.sequenceId + 1
-    const { attempt = 1, recovered, branch } = this.#at(path, sequenceId)?.step ?? {}
+    const found = this.#at(path, sequenceId)
+    if (found === undefined) return
+    const { attempt = 1, recovered, branch, cancelled } = found.step
+    const { reason, cause, by } = cancelled ?? {}
+    if (path.length > 0 && by !== undefined && (cause === 'app' || cause === 'context'))
+      this.#clock.inTurn(found.order, () => void run.app.cancel(reason, cause, by)) // no code of the graph makes it
     if (attempt === 1 && recovered === undefined && branch === undefined) return
     const attempts = attemptsOf(run)
     const past = { ...attempts.past, tries: attempt - 1 }
@@ -146,31 +155,66 @@ class Results implements StandIn {
     return this.#byPlace.get(`${printPath(path)} ${sequenceId}`)
   }
 
-  resultOf({ path }: EventSource, { node, sequenceId, signal }: Attempt): Promise<unknown> {
+  bodyOf({ path }: EventSource, attempt: Attempt, body: RunBody): RunBody {
+    const { node, sequenceId, signal } = attempt
     const at = printPath(path)
     const found = this.#at(path, sequenceId)
-    const { name } = node
-    if (found === undefined || found.step.action !== name) {
+    if (found === undefined || found.step.action !== node.name) {
       const other =
         found === undefined ? 'The recorded run had no such step' : `The recorded run had "${found.step.action}" there`
-      this.missing ??= new TypeError(
-        `replayRun has no result for step ${sequenceId} ("${name}"${at === '' ? '' : `, branch ${at}`}). ${other}. The graph now goes another way; record the run again where that is meant.`,
-      )
-      return Promise.reject(this.missing) // P2
+      const missing = this.#miss(attempt, at, other)
+      return { ...body, run: () => Promise.reject(missing) } // P2
     }
-    return new Promise((resolve, reject) => {
-      const { step, order } = found
-      const abort = (): void => reject(signal.reason)
-      if (signal.aborted) return abort()
-      signal.addEventListener('abort', abort, { once: true })
-      if (step.status === 'cancelled') return
-      this.#clock.inTurn(order, () => {
-        signal.removeEventListener('abort', abort)
-        if (step.status === 'done') resolve(step.update)
-        else reject(thrownBy(step.error))
-      })
-    })
+    const { chunks } = found.step
+    const end = (): Promise<unknown> => this.#end(found, attempt, at)
+    return { ...body, run: chunks === undefined ? end : () => this.#tell(chunks, signal, end) }
   }
+
+  async *#tell(chunks: NonNullable<RecordedStep['chunks']>, signal: AbortSignal, end: () => Promise<unknown>) {
+    for (const { order, chunk } of chunks) {
+      await this.#turn(order, signal)
+      yield chunk
+    }
+    return await end()
+  }
+
+  async #end({ step, order }: Placed, attempt: Attempt, at: string): Promise<unknown> {
+    const { signal } = attempt
+    if (step.status === 'cancelled') {
+      const { promise, reject } = createDeferred<never>()
+      const by = step.cancelled === undefined ? '' : ` by "${step.cancelled.by}"`
+      const stuck = (): void => reject(this.#miss(attempt, at, `The recorded run cancelled it${by}`)) // P2
+      const takeBack = this.#clock.whenStuck(stuck)
+      return promiseOr(signal, promise).finally(takeBack)
+    }
+    await this.#turn(order, signal)
+    if (step.status === 'done') return step.update
+    throw thrownBy(step.error)
+  }
+
+  /** Resolves in its turn, and rejects when the step is cancelled before. */
+  #turn(order: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = createDeferred<void>()
+    this.#clock.inTurn(order, resolve)
+    return promiseOr(signal, promise)
+  }
+
+  #miss({ node, sequenceId }: Attempt, at: string, why: string): Error {
+    const error = new TypeError(
+      `replayRun has no result for step ${sequenceId} ("${node.name}"${at === '' ? '' : `, branch ${at}`}). ${why}. The graph now goes another way; record the run again where that is meant.`,
+    )
+    this.missing ??= error
+    return error
+  }
+}
+
+/** A promise that the abort of a signal rejects. */
+function promiseOr<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  const { promise: aborted, reject } = createDeferred<never>()
+  const abort = (): void => reject(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort))
 }
 
 /** What the action threw: its location is found anew. */

@@ -1,13 +1,14 @@
 import { printPath } from '../action/context.js'
 import { decode } from '../codec/encode.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
-import type { AnyEvent, RetryEvent } from '../lifecycle/events.js'
+import type { AnyEvent, CancelEvent, RetryEvent, StepStart } from '../lifecycle/events.js'
 import type { InterceptedApp, InterceptedStep, Interceptor } from '../lifecycle/interceptor.js'
 import type { State } from '../state/freeze.js'
 import type { Tracker } from '../tracking/tracker.js'
 
 // Owns: the record of a run: what each step was given, and its result.
 // R1  Of the attempts at a step the last one counts, with its number: a replay tries nothing again.
+// R2  A step counts as cancelled from the tick in which the cancel reached it, unless it commits all the same.
 
 /** One step of a recorded run, at any depth. */
 export interface RecordedStep {
@@ -24,12 +25,24 @@ export interface RecordedStep {
   readonly update?: State
   /** The error of a step that failed. */
   readonly error?: unknown
+  /** The source of the cancel of a step that was cancelled. */
+  readonly cancelled?: Pick<CancelEvent, 'cause' | 'by' | 'reason'>
+  /** The chunks that it yielded, if any. */
+  readonly chunks?: readonly RecordedChunk[]
+  /** Its place in the order of all results and chunks. */
+  readonly order?: number
   /** The number of its last attempt; absent for the first one. */
   readonly attempt?: number
   /** True when the update is that of the fallback of its action. */
   readonly recovered?: true
   /** The last retry of its branch; absent where the branch was not retried. */
   readonly branch?: RecordedRetry
+}
+
+/** A chunk, and its place in the order of all results and chunks. */
+interface RecordedChunk {
+  readonly order: number
+  readonly chunk: unknown
 }
 
 /** The last retry of a branch, as a step of it was recorded. */
@@ -53,6 +66,8 @@ export interface RunRecording {
   readonly status?: 'halted' | 'finished' | 'failed' | 'cancelled'
 }
 
+type StepEnd = Extract<AnyEvent, { type: 'step.end' }>
+
 /** Records a run: give it to an application as `tracker` and in `interceptors`. */
 export interface RunRecorder extends Tracker, Interceptor {
   readonly name: string
@@ -61,8 +76,8 @@ export interface RunRecorder extends Tracker, Interceptor {
 }
 
 /**
- * Records a run of a root application, with all branches: the state and the inputs of each step, and its update or its
- * error. A further `run()` of the application continues the recording. {@link replayRun} replays it without calling an
+ * Records a run of a root application, with all branches: the state and the inputs of each step, its chunks, and its update
+ * or its error. A further `run()` of the application continues the recording. {@link replayRun} replays it without calling an
  * action, {@link createTestCase} makes a test of one step.
  *
  * @example
@@ -88,6 +103,9 @@ class Recorder implements RunRecorder {
   readonly #begun = new Map<string, InterceptedStep>()
   /** The last retries of branches, by the id of their application, and the step that failed. */
   readonly #retried = new Map<string, RecordedRetry & { readonly sequenceId: number }>()
+  /** The attempts under way, by the id of their application. */
+  readonly #open = new Map<string, { readonly event: StepStart; readonly chunks: RecordedChunk[] }>()
+  #order = 0
   /** By place. R1 */
   readonly #steps = new Map<string, RecordedStep>()
 
@@ -107,35 +125,61 @@ class Recorder implements RunRecorder {
     }
     if (event.type === 'run.end' && isRoot) this.#status = event.status
     if (event.type === 'retry' && event.level === 'branch') this.#retry(event)
-    if (event.type !== 'step.end') return
-    const { appId, path, source, sequenceId } = event
-    const begun = this.#begun.get(`${appId} ${sequenceId}`)
-    const at = printPath(path)
-    const place = { path: at, action: source, sequenceId }
-    const given = { state: begun?.state ?? {}, inputs: begun?.inputs ?? {} }
-    const result =
-      event.status === 'done'
-        ? ({ status: 'done', update: event.update } as const)
-        : event.status === 'failed'
-          ? ({ status: 'failed', error: event.error } as const)
-          : ({ status: 'cancelled' } as const)
-    const key = `${at} ${sequenceId}`
-    this.#steps.delete(key)
-    this.#steps.set(key, { ...place, ...given, ...result, ...this.#triesOf(event) })
+    if (event.type === 'step.start') this.#open.set(event.appId, { event, chunks: [] })
+    if (event.type === 'chunk') this.#open.get(event.appId)?.chunks.push({ order: this.#order++, chunk: event.chunk })
+    if (event.type === 'cancel') this.#cancel(event)
+    if (event.type === 'step.end') this.#end(event)
   }
 
-  #retry({ appId, path, attempt, sequenceId }: RetryEvent): void {
-    const before = this.#steps.get(`${printPath(path)} ${sequenceId}`)?.attempt ?? 1
+  /** R2 */
+  #cancel({ appId, cause, by, reason }: CancelEvent): void {
+    const open = this.#open.get(appId)
+    if (open !== undefined) this.#set(open.event, { status: 'cancelled', cancelled: { cause, by, reason } })
+  }
+
+  #end(event: StepEnd): void {
+    const { status } = event
+    if (status === 'done')
+      this.#set(event, { status, update: event.update, ...(event.recovered && { recovered: true }) })
+    else if (status === 'failed') this.#set(event, { status, error: event.error })
+    else if (this.#steps.get(placeOf(event))?.status !== 'cancelled') this.#set(event, { status })
+    this.#open.delete(event.appId)
+  }
+
+  #set(
+    event: StepStart | StepEnd,
+    result: Pick<RecordedStep, 'status' | 'update' | 'error' | 'cancelled' | 'recovered'>,
+  ): void {
+    const { appId, path, source, sequenceId } = event
+    const begun = this.#begun.get(`${appId} ${sequenceId}`)
+    const chunks = this.#open.get(appId)?.chunks ?? []
+    const place = placeOf(event)
+    this.#steps.delete(place)
+    this.#steps.set(place, {
+      path: printPath(path),
+      action: source,
+      sequenceId,
+      state: begun?.state ?? {},
+      inputs: begun?.inputs ?? {},
+      ...result,
+      order: this.#order++,
+      ...(chunks.length > 0 && { chunks }),
+      ...this.#triesOf(event),
+    })
+  }
+
+  #retry(event: RetryEvent): void {
+    const { appId, attempt, sequenceId } = event
+    const before = this.#steps.get(placeOf(event))?.attempt ?? 1
     this.#retried.set(appId, { attempt, before, sequenceId })
   }
 
-  #triesOf(event: Extract<AnyEvent, { type: 'step.end' }>): Pick<RecordedStep, 'attempt' | 'recovered' | 'branch'> {
+  #triesOf(event: StepStart | StepEnd): Pick<RecordedStep, 'attempt' | 'branch'> {
     const { appId, attempt, sequenceId } = event
     const retried = this.#retried.get(appId)
     const before = retried?.sequenceId === sequenceId ? retried.before : 0
     return {
       ...(attempt > 1 && { attempt }),
-      ...(event.status === 'done' && event.recovered && { recovered: true }),
       ...(retried !== undefined && { branch: { attempt: retried.attempt, before } }),
     }
   }
@@ -154,6 +198,8 @@ class Recorder implements RunRecorder {
     }
   }
 }
+
+const placeOf = ({ path, sequenceId }: StepStart | StepEnd | RetryEvent): string => `${printPath(path)} ${sequenceId}`
 
 /**
  * A recording, or the text of one.

@@ -148,6 +148,109 @@ describe('replayRun', () => {
     expect(halted).toMatchObject({ status: 'halted', trace: [':plan'], recorded: [':plan'] })
   })
 
+  /** A map whose watcher ends it by chunks, beside branches that others cancel and one that ignores its signal. */
+  function race(budget: number, keys = ['cheap', 'dear', 'stuck', 'outside', 'sibling', 'canceller']) {
+    const work = kit.action({
+      reads: ['item'],
+      writes: ['out'],
+      async *run({ state: { item }, signal, context }) {
+        if (item === 'stuck') await new Promise(() => {})
+        if (item === 'canceller') context.cancel('sibling', 'too late')
+        if (item === 'outside' || item === 'sibling') await untilAborted(signal)
+        const wait = item === 'dear' ? defer() : undefined
+        signal.addEventListener('abort', () => wait?.reject(signal.reason))
+        if (item !== 'canceller') yield 2
+        await wait?.promise
+        return { out: item }
+      },
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['outs'],
+      action: work,
+      settle: 'collect',
+      graceMs: 0,
+      states: Object.fromEntries(keys.map((item) => [item, { item }])),
+      watch: {
+        memory: () => ({ spent: 0 }),
+        on({ event, memory, cancel }) {
+          if (event.type === 'chunk') memory.spent += event.chunk
+          if (event.type === 'branch.settled' && event.key === 'outside' && memory.spent >= budget)
+            for (const key of ['dear', 'stuck']) cancel(key, `spent ${memory.spent}`)
+        },
+      },
+      reduce: ({ results }) => ({
+        outs: results.map((one) => {
+          const why = one.status === 'cancelled' ? `${one.by}, ${one.reason}` : one.status
+          return `${one.key} ${why}`
+        }),
+      }),
+    })
+    return kit.graph({ actions: { map } })
+  }
+
+  async function recordedRace() {
+    const graph = race(4)
+    const recorder = recordRun()
+    const options = {
+      entrypoint: 'map',
+      state: {},
+      tracker: recorder,
+      interceptors: [recorder],
+      logger: quiet,
+    } as const
+    const app = createApplication(graph, { ...options, graceMs: 0 })
+    const spent = defer()
+    let chunks = 0
+    app.on('chunk', () => {
+      if (++chunks === 2) spent.resolve()
+    })
+    const run = app.run()
+    await spent.promise
+    await app.cancel({ path: 'map/outside', reason: 'not needed' })
+    const { state } = await run
+    return { recording: recorder.recording(), state }
+  }
+
+  it('replays chunks, so that a watcher cancels as it did, and the cancels of others', async () => {
+    const { recording, state } = await recordedRace()
+
+    const replayed = await replayRun(race(4), encode(recording))
+
+    expect(replayed).toMatchObject({ status: 'finished', state })
+    expect(state.outs).toEqual([
+      'cheap done',
+      'dear watch, spent 4',
+      'stuck watch, spent 4',
+      'outside app, not needed',
+      'sibling canceller, too late',
+      'canceller done',
+    ])
+  })
+
+  it('fails where the graph no longer cancels a branch, and does not wait for it for ever', async () => {
+    const { recording } = await recordedRace()
+
+    const { status, error } = await replayRun(race(99), recording)
+
+    expect(status).toBe('failed')
+    expect(error?.message).toBe(
+      'replayRun has no result for step 0 ("map", branch map/stuck). The recorded run cancelled it by "watch". The graph now goes another way; record the run again where that is meant.',
+    )
+  })
+
+  it('fails for a branch that was not recorded, also where a branch may fail', async () => {
+    const { recording } = await recordedRace()
+    const graph = race(4, ['cheap', 'dear', 'stuck', 'outside', 'sibling', 'canceller', 'new'])
+
+    const { status, error } = await replayRun(graph, recording)
+
+    expect([status, error?.message.slice(0, 58)]).toEqual([
+      'failed',
+      'replayRun has no result for step 0 ("map", branch map/new)',
+    ])
+  })
+
   it('gives results in the order in which they were recorded', async () => {
     const order: string[] = []
     const second = defer()

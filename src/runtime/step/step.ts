@@ -138,7 +138,7 @@ function execute(run: Run, step: Attempt, inputs: Inputs, raw: Inputs): unknown 
   }
   if (!isRunBody(body)) return undefined
   const { standIn } = run.app.system
-  if (standIn !== undefined) return standIn.resultOf(run.app, step)
+  if (standIn !== undefined) return step.perform(standIn.bodyOf(run.app, step, body))
   return body.policy === NO_POLICY ? step.perform(body) : performGuarded(run, step, body)
 }
 
