@@ -1,5 +1,5 @@
 import { printPath } from '../action/context.js'
-import { decode } from '../codec/encode.js'
+import { decode, encode } from '../codec/encode.js'
 import { describeValue, isPlainObject } from '../internal/guards.js'
 import type { AnyEvent, CancelEvent, RetryEvent, StepStart } from '../lifecycle/events.js'
 import type { InterceptedApp, InterceptedStep, Interceptor } from '../lifecycle/interceptor.js'
@@ -66,6 +66,17 @@ export interface RunRecording {
   readonly status?: 'halted' | 'finished' | 'failed' | 'cancelled'
 }
 
+/** The last retry of a branch, and the step that had failed. */
+type Retried = RecordedRetry & { readonly sequenceId: number }
+
+/** An attempt under way, or the delay before one. */
+interface OpenAttempt {
+  readonly event: StepStart | RetryEvent
+  readonly chunks: RecordedChunk[]
+  /** The retry of its branch that begins after the delay. */
+  readonly retried: Retried | undefined
+}
+
 type StepEnd = Extract<AnyEvent, { type: 'step.end' }>
 
 /** Records a run: give it to an application as `tracker` and in `interceptors`. */
@@ -101,10 +112,10 @@ class Recorder implements RunRecorder {
   #state: State | undefined
   #status: RunRecording['status']
   readonly #begun = new Map<string, InterceptedStep>()
-  /** The last retries of branches, by the id of their application, and the step that failed. */
-  readonly #retried = new Map<string, RecordedRetry & { readonly sequenceId: number }>()
-  /** The attempts under way, by the id of their application. */
-  readonly #open = new Map<string, { readonly event: StepStart; readonly chunks: RecordedChunk[] }>()
+  /** The last retries of branches, by the id of their application. */
+  readonly #retried = new Map<string, Retried>()
+  /** The attempts under way, and the delays before them, by the id of their application. */
+  readonly #open = new Map<string, OpenAttempt>()
   #order = 0
   /** By place. R1 */
   readonly #steps = new Map<string, RecordedStep>()
@@ -124,8 +135,8 @@ class Recorder implements RunRecorder {
       this.#status = undefined
     }
     if (event.type === 'run.end' && isRoot) this.#status = event.status
-    if (event.type === 'retry' && event.level === 'branch') this.#retry(event)
-    if (event.type === 'step.start') this.#open.set(event.appId, { event, chunks: [] })
+    if (event.type === 'retry' && event.level !== 'reduce') this.#retry(event)
+    if (event.type === 'step.start') this.#start(event)
     if (event.type === 'chunk') this.#open.get(event.appId)?.chunks.push({ order: this.#order++, chunk: event.chunk })
     if (event.type === 'cancel') this.#cancel(event)
     if (event.type === 'step.end') this.#end(event)
@@ -147,7 +158,7 @@ class Recorder implements RunRecorder {
   }
 
   #set(
-    event: StepStart | StepEnd,
+    event: StepStart | StepEnd | RetryEvent,
     result: Pick<RecordedStep, 'status' | 'update' | 'error' | 'cancelled' | 'recovered'>,
   ): void {
     const { appId, path, source, sequenceId } = event
@@ -168,13 +179,22 @@ class Recorder implements RunRecorder {
     })
   }
 
+  /** The delay before the next attempt belongs to the step: a cancel may come in it. */
   #retry(event: RetryEvent): void {
-    const { appId, attempt, sequenceId } = event
+    const { level, attempt, sequenceId } = event
     const before = this.#steps.get(placeOf(event))?.attempt ?? 1
-    this.#retried.set(appId, { attempt, before, sequenceId })
+    const retried = level === 'branch' ? { attempt, before, sequenceId } : undefined
+    this.#open.set(event.appId, { event, retried, chunks: [] })
   }
 
-  #triesOf(event: StepStart | StepEnd): Pick<RecordedStep, 'attempt' | 'branch'> {
+  #start(event: StepStart): void {
+    const { appId } = event
+    const retried = this.#open.get(appId)?.retried
+    if (retried !== undefined) this.#retried.set(appId, retried)
+    this.#open.set(appId, { event, retried: undefined, chunks: [] })
+  }
+
+  #triesOf(event: StepStart | StepEnd | RetryEvent): Pick<RecordedStep, 'attempt' | 'branch'> {
     const { appId, attempt, sequenceId } = event
     const retried = this.#retried.get(appId)
     const before = retried?.sequenceId === sequenceId ? retried.before : 0
@@ -193,9 +213,29 @@ class Recorder implements RunRecorder {
       version: 1,
       entrypoint: this.#entrypoint,
       state: this.#state ?? {},
-      steps: [...this.#steps.values()],
+      steps: [...this.#steps.values()].map(storable),
       ...(this.#status !== undefined && { status: this.#status }),
     }
+  }
+}
+
+/** A step whose chunks, and the reason of whose cancel, are data: a value that no text can hold is described. */
+function storable(step: RecordedStep): RecordedStep {
+  const { chunks, cancelled } = step
+  if (chunks === undefined && cancelled === undefined) return step
+  return {
+    ...step,
+    ...(chunks && { chunks: chunks.map(({ order, chunk }) => ({ order, chunk: dataOf(chunk) })) }),
+    ...(cancelled && { cancelled: { ...cancelled, reason: dataOf(cancelled.reason) } }),
+  }
+}
+
+function dataOf(value: unknown): unknown {
+  try {
+    encode(value)
+    return value
+  } catch {
+    return describeValue(value)
   }
 }
 

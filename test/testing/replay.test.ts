@@ -228,6 +228,78 @@ describe('replayRun', () => {
     ])
   })
 
+  it.each(['action', 'branch'] as const)('replays a cancel in the delay before a retry of %s', async (level) => {
+    const act = kit.action({
+      reads: [],
+      writes: ['out'],
+      retry: { attempts: level === 'action' ? 3 : 1, delayMs: 3_600_000 },
+      run: (): { out: string } => {
+        throw new RangeError('busy')
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      actions: { act },
+      settle: 'collect',
+      retry: { attempts: level === 'branch' ? 3 : 1, delayMs: 3_600_000 },
+      reduce: ({ results: [one] }) => ({ outs: [`${one?.status} ${one?.attempts}`] }),
+    })
+    const graph = kit.graph({ actions: { map } })
+    const recorder = recordRun()
+    const options = {
+      entrypoint: 'map',
+      state: {},
+      tracker: recorder,
+      interceptors: [recorder],
+      logger: quiet,
+    } as const
+    const app = createApplication(graph, options)
+    app.on('retry', ({ path }) => void app.cancel({ path }))
+    const { state } = await app.run()
+
+    const replayed = await replayRun(graph, recorder.recording())
+
+    expect(replayed).toMatchObject({ status: 'finished', state })
+    expect(state.outs).toEqual(['cancelled 1'])
+  })
+
+  it('describes chunks and reasons of cancels that no text can hold', async () => {
+    const act = kit.action({
+      reads: [],
+      writes: ['out'],
+      async *run({ signal }) {
+        yield () => 'a function'
+        return untilAborted(signal)
+      },
+    })
+    const map = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      actions: { act },
+      settle: 'collect',
+      watch: ({ event, cancel }) => {
+        if (event.type === 'chunk') cancel('act', () => 'a reason')
+      },
+      reduce: ({ results }) => ({ outs: results.map(({ status }) => status) }),
+    })
+    const recorder = recordRun()
+    const graph = kit.graph({ actions: { map } })
+    const options = {
+      entrypoint: 'map',
+      state: {},
+      tracker: recorder,
+      interceptors: [recorder],
+      logger: quiet,
+    } as const
+    const { state } = await createApplication(graph, options).run()
+
+    const replayed = await replayRun(graph, encode(recorder.recording()))
+
+    expect(replayed).toMatchObject({ status: 'finished', state })
+    expect(state.outs).toEqual(['cancelled'])
+  })
+
   it('fails where the graph no longer cancels a branch, and does not wait for it for ever', async () => {
     const { recording } = await recordedRace()
 
