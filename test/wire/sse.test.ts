@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { serve } from '@hono/node-server'
 import express from 'express'
 import fc from 'fast-check'
@@ -8,6 +8,7 @@ import fastify from 'fastify'
 import { Hono } from 'hono'
 import { createApplication, defineState } from 'teasel'
 import { fromSSE, toSSE } from 'teasel/codec'
+import { nodeListener } from 'teasel/ui'
 import { afterEach, describe, expect, expectTypeOf, it } from 'vitest'
 import { readFrames } from '../../src/wire/sse-frames.js'
 import { defer, untilAborted } from '../support/deferred.js'
@@ -128,12 +129,10 @@ type Handler = (request: { readonly signal?: AbortSignal }) => Response
 type Server = (handler: Handler) => Promise<string>
 const urlOf = (address: unknown): string => `http://127.0.0.1:${(address as AddressInfo).port}/`
 
-/** Sends a response by a Node response, and cancels it when the client goes. */
+/** Sends a response by a Node response, as the guide does it by hand. */
 const pipe = (response: Response, to: import('node:http').ServerResponse): void => {
   to.writeHead(response.status, Object.fromEntries(response.headers))
-  const body = Readable.fromWeb(response.body as never)
-  to.on('close', () => body.destroy())
-  body.pipe(to)
+  pipeline(response.body ?? [], to).catch(() => {}) // the client has gone
 }
 
 const SERVERS: Readonly<Record<string, Server>> = {
@@ -160,6 +159,12 @@ const SERVERS: Readonly<Record<string, Server>> = {
   'node:http': (handler) =>
     new Promise((resolve) => {
       const server = createServer((_request, response) => pipe(handler({}), response))
+      server.listen(0, '127.0.0.1', () => resolve(urlOf(server.address())))
+      ending.push(() => closed(server))
+    }),
+  'nodeListener of teasel/ui': (handler) =>
+    new Promise((resolve) => {
+      const server = createServer(nodeListener(async ({ signal }) => handler({ signal })))
       server.listen(0, '127.0.0.1', () => resolve(urlOf(server.address())))
       ending.push(() => closed(server))
     }),
