@@ -908,7 +908,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     E1: ['../persistence/reader › reads runs without a summary from their records'],
   },
   'persistence/reading/map-times.ts': {
-    H1: ['../persistence/step-facts › no times of a past map among many thousand rows'],
+    H1: ['../persistence/step-facts › not when a past map ended, among many thousand rows'],
   },
   'persistence/reading/maps.ts': {
     M1: ['../persistence/reader › pages a map of 10 000 branches without a look at the others'],
@@ -948,12 +948,17 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'testing/replay-clock.ts': {
     T1: ['../testing/replay › gives results in the order in which they were recorded'],
     T2: ['../testing/replay › replays a failed run to its failure'],
+    T3: ['../testing/replay › fails where the graph no longer cancels a branch, and does not wait for it for ever'],
   },
   'testing/replay-run.ts': {
     P1: ['../testing/replay › replays a run without calling an action'],
     P2: ['../testing/replay › shows a condition that goes another way'],
+    P3: ['../testing/replay › gives errors and results of branches the attempts that they had'],
   },
-  'testing/run-recording.ts': { R1: ['../testing/replay › replays a failed run to its failure'] },
+  'testing/run-recording.ts': {
+    R1: ['../testing/replay › replays a failed run to its failure'],
+    R2: ['../testing/replay › replays chunks, so that a watcher cancels as it did, and the cancels of others'],
+  },
   'adapters/ai/message-stream.ts': {
     A1: [
       '../react/ai › ends each text, also of a step that is tried again and of a run that fails',
