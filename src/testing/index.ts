@@ -7,7 +7,14 @@ export { ManualClock } from './manual-clock.js'
 export { type MemoryConnection, type MemoryEngine, memoryEngine } from './memory-engine.js'
 export { persisterContract, type StoreUnderTest } from './persister-contract.js'
 export { type ReplayedRun, replayRun } from './replay-run.js'
-export { type RecordedStep, type RunRecorder, type RunRecording, recordRun } from './run-recording.js'
+export {
+  type RecordedChunk,
+  type RecordedRetry,
+  type RecordedStep,
+  type RunRecorder,
+  type RunRecording,
+  recordRun,
+} from './run-recording.js'
 export {
   createTestCase,
   readFixture,

@@ -40,13 +40,13 @@ export interface RecordedStep {
 }
 
 /** A chunk, and its place in the order of all results and chunks. */
-interface RecordedChunk {
+export interface RecordedChunk {
   readonly order: number
   readonly chunk: unknown
 }
 
 /** The last retry of a branch, as a step of it was recorded. */
-interface RecordedRetry {
+export interface RecordedRetry {
   /** The number of starts and retries of the branch. */
   readonly attempt: number
   /** How many attempts at this step failed before it. */
