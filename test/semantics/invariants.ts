@@ -380,6 +380,9 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'log/line-encoder.ts': {
     N1: ['../tracking/file-tracker › writes nothing that redact has not kept'],
   },
+  'log/line-text.ts': {
+    J1: ['../tracking/line-text › is that of JSON.stringify'],
+  },
   'log/line-events.ts': {
     V1: ['../tracking/format › gives back the events that its tracker got'],
   },

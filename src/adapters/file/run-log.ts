@@ -3,6 +3,7 @@ import type { AnyEvent } from '../../lifecycle/events.js'
 import { ChunkMerge, isDue, MERGE_MS } from '../../log/chunk-merge.js'
 import { RunFold } from '../../log/fold.js'
 import { LineEncoder } from '../../log/line-encoder.js'
+import { lineText } from '../../log/line-text.js'
 import { type EventLine, isChunks, type LogLine } from '../../log/lines.js'
 import type { StatePart } from '../../log/state-lines.js'
 import type { TrackedRun } from '../../tracking/tracker.js'
@@ -134,9 +135,7 @@ export class RunLog {
     this.#ahead = event.time - Date.now()
     this.#overdue(event.time)
     if (event.type === 'branch.queued') return this.#queue(event, seq)
-    const { app, line } = this.#encoder.numberOf(event)
-    if (line !== undefined) this.#put(line)
-    if (event.type === 'chunk') this.#chunk(app, event, seq)
+    if (event.type === 'chunk') this.#chunk(event, seq)
     else {
       this.#before(event.appId)
       this.#event(event, seq)
@@ -160,8 +159,10 @@ export class RunLog {
     return type === 'chunk' && this.hasLines && this.#home.pace.now() - this.#wroteAt >= GATHER_MS
   }
 
-  #chunk(app: number, event: ChunkEvent, seq: number): void {
+  #chunk(event: ChunkEvent, seq: number): void {
     const { appId, time, source, sequenceId } = event
+    const { app, line: meets } = this.#encoder.numberOf(event)
+    if (meets !== undefined) this.#put(meets)
     const whole = this.#encoder.payload(event.chunk, 'chunk')
     const chunk = this.#try(() => this.#home.blobs.outside(whole))
     if (chunk === undefined) return
@@ -171,7 +172,7 @@ export class RunLog {
 
   /** Writes what has to stand before the next line of an application. */
   #before(appId: string): void {
-    const chunks = this.#merge.take(appId)
+    const chunks = this.#merge.isEmpty ? undefined : this.#merge.take(appId)
     if (chunks !== undefined) this.#put(chunks)
   }
 
@@ -184,8 +185,8 @@ export class RunLog {
   }
 
   #event(event: AnyEvent, seq: number): void {
-    const queued = this.#queued.get(event.appId)
-    this.#queued.delete(event.appId)
+    const queued = this.#queued.size === 0 ? undefined : this.#queued.get(event.appId)
+    if (queued !== undefined) this.#queued.delete(event.appId)
     const isSoon = queued !== undefined && event.type === 'branch.start' && event.time - queued.event.time <= MERGE_MS
     if (queued !== undefined && !isSoon) this.#encode(queued.event, queued.seq)
     this.#encode(event, seq, isSoon ? { queued: [queued.seq, queued.event.time] } : undefined)
@@ -212,7 +213,7 @@ export class RunLog {
 
   /** JSON of a line, its large values outside of it; undefined after a fault of the disk. */
   #textOf(line: LogLine): string | undefined {
-    const text = JSON.stringify(line)
+    const text = lineText(line)
     if (!isLarge(text) || isChunks(line)) return text // of chunks, each large one is outside already
     const short = this.#try(() => this.#home.blobs.shortened(line))
     return short && JSON.stringify(short)
