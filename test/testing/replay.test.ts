@@ -66,6 +66,13 @@ function program(limit = 2, calls: string[] = []) {
   return { graph, plan, work, calls }
 }
 
+/** The options of a run from its map, and its recorder. */
+function recordedMap() {
+  const recorder = recordRun()
+  const options = { entrypoint: 'map', state: {}, tracker: recorder, interceptors: [recorder], logger: quiet } as const
+  return { recorder, options }
+}
+
 async function recorded(limit = 2) {
   const { graph, calls } = program(limit)
   const recorder = recordRun()
@@ -191,14 +198,7 @@ describe('replayRun', () => {
 
   async function recordedRace() {
     const graph = race(4)
-    const recorder = recordRun()
-    const options = {
-      entrypoint: 'map',
-      state: {},
-      tracker: recorder,
-      interceptors: [recorder],
-      logger: quiet,
-    } as const
+    const { recorder, options } = recordedMap()
     const app = createApplication(graph, { ...options, graceMs: 0 })
     const spent = defer()
     let chunks = 0
@@ -246,14 +246,7 @@ describe('replayRun', () => {
       reduce: ({ results: [one] }) => ({ outs: [`${one?.status} ${one?.attempts}`] }),
     })
     const graph = kit.graph({ actions: { map } })
-    const recorder = recordRun()
-    const options = {
-      entrypoint: 'map',
-      state: {},
-      tracker: recorder,
-      interceptors: [recorder],
-      logger: quiet,
-    } as const
+    const { recorder, options } = recordedMap()
     const app = createApplication(graph, options)
     app.on('retry', ({ path }) => void app.cancel({ path }))
     const { state } = await app.run()
@@ -283,15 +276,8 @@ describe('replayRun', () => {
       },
       reduce: ({ results }) => ({ outs: results.map(({ status }) => status) }),
     })
-    const recorder = recordRun()
+    const { recorder, options } = recordedMap()
     const graph = kit.graph({ actions: { map } })
-    const options = {
-      entrypoint: 'map',
-      state: {},
-      tracker: recorder,
-      interceptors: [recorder],
-      logger: quiet,
-    } as const
     const { state } = await createApplication(graph, options).run()
 
     const replayed = await replayRun(graph, encode(recorder.recording()))
@@ -416,14 +402,7 @@ describe('replayRun', () => {
       }),
     })
     const graph = kit.graph({ actions: { map } })
-    const recorder = recordRun()
-    const options = {
-      entrypoint: 'map',
-      state: {},
-      tracker: recorder,
-      interceptors: [recorder],
-      logger: quiet,
-    } as const
+    const { recorder, options } = recordedMap()
     const { state } = await createApplication(graph, options).run()
 
     const replayed = await replayRun(graph, encode(recorder.recording()))
