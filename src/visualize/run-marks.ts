@@ -4,6 +4,7 @@ import type { RunRef } from '../read/run-summary.js'
 import type { BranchCounts, BranchStatus } from '../read/status.js'
 import type { AppNode, MapNode, StepRecord } from '../read/tree.js'
 import type { WirePath } from '../read/wire-path.js'
+import type { MachineRun } from '../runtime/actor/machine-config.js'
 import { isWild, placesOf, statusOfMany, sum, sumOf, worse } from './mark-sums.js'
 import { manyOf, printedName } from './picture.js'
 
@@ -16,23 +17,7 @@ import { manyOf, printedName } from './picture.js'
 // R4  Branches are counted at their actions for all of a map, or not at all.
 
 /** What a run did at one action, or in one branch. */
-export interface ActionMark {
-  /** The status of its last step; of the whole map for a map action, of the application for a branch. */
-  readonly status: BranchStatus
-  /** How many steps of an action were committed; 0 for one of many branches of which some were not read. */
-  readonly steps: number
-  /** Of a map: its branches by status, in its last visit. */
-  readonly branches?: BranchCounts
-  /**
-   * Of an action of the one graph that stands for all branches of a map: how many branches stand at it, or ended there.
-   * Absent where the map, or one above it, has branches that are not read.
-   */
-  readonly at?: BranchCounts
-  /** Of a map: the number of its last visit. */
-  readonly visit?: number
-  /** Of a map: the keys of its branches, in their order. Absent for more than twelve: they are not drawn one by one. */
-  readonly keys?: readonly string[]
-}
+export type ActionMark = Omit<MachineRun, 'taken'>
 
 /** What a run adds to the picture of its graph. */
 export interface RunMarks {
