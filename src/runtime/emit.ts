@@ -87,7 +87,7 @@ export function record(source: EventSource, tracker: Tracker, event: AnyEvent): 
 }
 
 /** Hands the end of a run to trackers of maps, which get only the events below. */
-export function recordEnd(source: EventSource, trackers: Iterable<Tracker> | undefined, event: RunEnd): void {
+export function endBelow(source: EventSource, trackers: Iterable<Tracker> | undefined, event: RunEnd): void {
   for (const tracker of trackers ?? [])
     observe(
       (end: RunEnd) => tracker.end?.(end),

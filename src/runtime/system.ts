@@ -12,7 +12,7 @@ import type { Outage } from '../persistence/outage.js'
 import type { TreeStatus } from '../persistence/tree-status.js'
 import type { TrackedRun, Tracker } from '../tracking/tracker.js'
 import { Attendance } from './cancel/deadline.js'
-import { record, recordEnd } from './emit.js'
+import { endBelow, record } from './emit.js'
 import type { Carried, EventSource, EventSystem } from './event-source.js'
 import { defaultPlace } from './map/branch-maker.js'
 import type { Attempts } from './step/attempts.js'
@@ -219,7 +219,7 @@ export class AppSystem {
 
   #deliver(event: AnyEvent, source: EventSource, tracker: Tracker | undefined): void {
     if (tracker !== undefined) record(source, tracker, event)
-    if (event.type === 'run.end' && source.parent === undefined) recordEnd(source, this.tracked?.below, event)
+    if (event.type === 'run.end' && source.parent === undefined) endBelow(source, this.tracked?.below, event)
     if (this.#emit === undefined && this.listeners.isEmpty) return
     const fault = (error: unknown): void => this.logger.error(`A listener of "${event.type}" threw.`, error)
     if (this.#emit !== undefined) observe(this.#emit, event, fault)
