@@ -76,7 +76,12 @@ export class RunLog {
 
   /** Whether anything waits to be written. */
   get isDirty(): boolean {
-    return this.hasLines || !this.#merge.isEmpty || this.#queued.size > 0
+    return this.hasLines || this.#hasWaiting
+  }
+
+  /** Whether chunks or branches wait for what comes next. */
+  get #hasWaiting(): boolean {
+    return !this.#merge.isEmpty || this.#queued.size > 0
   }
 
   /** Whether lines wait to be written, not only chunks to be merged. */
@@ -132,8 +137,7 @@ export class RunLog {
 
   #record(event: AnyEvent, seq: number): void {
     this.#events += 1
-    this.#ahead = event.time - Date.now()
-    this.#overdue(event.time)
+    if (this.#hasWaiting) this.#overdue(event.time)
     if (event.type === 'branch.queued') return this.#queue(event, seq)
     if (event.type === 'chunk') this.#chunk(event, seq)
     else {
@@ -161,6 +165,7 @@ export class RunLog {
 
   #chunk(event: ChunkEvent, seq: number): void {
     const { appId, time, source, sequenceId } = event
+    this.#ahead = time - Date.now()
     const { app, line: meets } = this.#encoder.numberOf(event)
     if (meets !== undefined) this.#put(meets)
     const whole = this.#encoder.payload(event.chunk, 'chunk')
@@ -178,6 +183,7 @@ export class RunLog {
 
   /** Holds it until its branch starts. A branch whose worker was lost before that is queued again. */
   #queue(event: Queued, seq: number): void {
+    this.#ahead = event.time - Date.now()
     const before = this.#queued.get(event.appId)
     this.#queued.delete(event.appId)
     if (before !== undefined) this.#encode(before.event, before.seq)
@@ -239,13 +245,13 @@ export class RunLog {
   /** Writes what is old enough. @param now epoch milliseconds @param mayWrite by the pace of all */
   tick(now: number, mayWrite: boolean): void {
     if (this.#file === undefined) return
-    this.#overdue(now + this.#ahead + EARLY_MS)
+    if (this.#hasWaiting) this.#overdue(now + this.#ahead + EARLY_MS)
     if (mayWrite) this.#write()
   }
 
   /** Writes what has waited long enough. @param now by the clock of the events */
   #overdue(now: number): void {
-    if (!this.#merge.isEmpty) for (const line of this.#merge.until(now)) this.#put(line)
+    for (const line of this.#merge.until(now)) this.#put(line)
     for (const [appId, { event, seq }] of this.#queued) {
       if (!isDue(event.time, now)) break
       this.#queued.delete(appId)
