@@ -175,7 +175,7 @@ export type {
   WatchedMessage,
   WatchedStep,
 } from './parallel/watch.js'
-export type { MigratedRecord } from './persistence/scope.js'
+export type { MigratedRecord } from './persistence/scope-settings.js'
 export type { Leak } from './runtime/run/result.js'
 export type { State } from './state/freeze.js'
 export type { NotDeclaredInWrites } from './state/keys.js'

@@ -2,7 +2,7 @@ import type { Clock } from '../internal/clock.js'
 import { describeValue } from '../internal/guards.js'
 import type { Journal } from '../persistence/journal.js'
 import type { Persister } from '../persistence/persister.js'
-import type { MigratedRecord } from '../persistence/scope.js'
+import type { MigratedRecord } from '../persistence/scope-settings.js'
 import type { JournalOptions, StoreOptions } from '../persistence/settings.js'
 
 /** Options for storing an application. */

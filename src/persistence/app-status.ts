@@ -44,6 +44,9 @@ export interface StoringSummary {
   lost(): void
 }
 
+/** The summary of an application, if the store has another one. */
+export type SummarySource = () => StoringSummary | undefined
+
 export class AppStatus {
   #status: SummaryStatus = 'queued'
   #since = 0

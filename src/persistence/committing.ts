@@ -3,7 +3,7 @@ import type { State } from '../state/freeze.js'
 import type { Row } from './driver.js'
 import type { CancelledNote, FullFacts, ManifestEntry, RanFacts, StepEndMark, StepFacts } from './record.js'
 import type { StoredMap, StoredRecord } from './replay.js'
-import type { SavePolicy } from './scope.js'
+import type { SavePolicy } from './scope-settings.js'
 import type { StartedNote } from './wait-note.js'
 
 /** Start time of a branch's first step, the end of its time limit, and the number of its attempt. */

@@ -130,3 +130,7 @@ export function damaged(name: string, action: string, cause: unknown): Persisten
     cause,
   )
 }
+
+export const faultOf = (error: unknown): string | undefined => (PersistenceError.is(error) ? error.fault : undefined)
+
+export const isUnavailable = (error: unknown): boolean => faultOf(error) === 'unavailable'

@@ -2,7 +2,7 @@ import { isFinal } from '../lifecycle/final.js'
 import { errorData } from '../read/error-data.js'
 import { payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
-import { AppStatus, type StatusSource, type StoringSummary, type WholeFacts } from './app-status.js'
+import { AppStatus, type StatusSource, type StoringSummary, type SummarySource, type WholeFacts } from './app-status.js'
 import type { CommittingStep, OpenMap } from './committing.js'
 import { isEnded } from './due.js'
 import type { Inbox } from './inbox.js'
@@ -55,7 +55,7 @@ export class JournalStatus {
   readonly #journal: StatusJournal
   readonly #above: Above | undefined
   readonly #app: AppStatus
-  readonly #source = (): StoringSummary | undefined => this.take()
+  readonly #source: SummarySource = () => this.take()
   /** The last step before its process died; undefined where it did not. */
   #diedIn: number | undefined
   #parent: SummaryParent | undefined

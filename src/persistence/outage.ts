@@ -1,10 +1,16 @@
 import { type Clock, monotonicNow } from '../internal/clock.js'
-import { unavailable } from './faults.js'
+import type { Awaitable, PersisterDriver } from './driver.js'
+import { isUnavailable, unavailable } from './faults.js'
+import { closedDrivers } from './inbox-watch.js'
 
-// Owns: the waits for the stores of one tree, and the callback that fails its run when a store is lost.
-// Does not own: calls of a store, and their retries (scope.ts).
+// Owns: the waits for the stores of one tree, the retries of a call of an unavailable store, and the callback that fails
+// the run when a store is lost.
+// Does not own: which calls are retried (scope.ts).
 // O1  A cancelled run waits for a store until the end of its grace period. Then every wait is abandoned, so that a
 //     cancel ends without its store.
+
+const FIRST_WAIT_MS = 50
+const LONGEST_WAIT_MS = 5_000
 
 /** The waits for the stores of one tree. */
 export class Outage {
@@ -55,8 +61,27 @@ export class Outage {
     })
   }
 
+  /**
+   * Retries a call until the store is available, with exponential backoff.
+   * @param first the error of the call
+   * @throws its last error when the wait is abandoned (O1)
+   */
+  async retry<T>(driver: PersisterDriver, again: () => Awaitable<T>, first: unknown): Promise<T> {
+    let error = first
+    // A closed store stays unavailable.
+    for (let wait = FIRST_WAIT_MS; isUnavailable(error) && !closedDrivers.has(driver); wait = nextWait(wait)) {
+      if (!(await this.#pause(wait))) break
+      try {
+        return await this.answerOf(driver.name, Promise.resolve(again()))
+      } catch (thrown) {
+        error = thrown
+      }
+    }
+    throw error
+  }
+
   /** Waits before a retry. Resolves with false when the wait is abandoned (O1). */
-  async pause(ms: number): Promise<boolean> {
+  async #pause(ms: number): Promise<boolean> {
     let timer: unknown
     let end: () => void = () => {}
     const goes = new Promise<boolean>((resolve) => {
@@ -100,3 +125,5 @@ export class Outage {
     for (const end of [...this.#waits]) end()
   }
 }
+
+const nextWait = (wait: number): number => Math.min(wait * 2, LONGEST_WAIT_MS)

@@ -3,7 +3,7 @@ import type { Awaitable, Row } from './driver.js'
 import type { Scope } from './scope.js'
 
 // Owns: the save of the rows of journals that belong together.
-// Does not own: which rows (journal.ts), the order of saves and the store (scope.ts).
+// Does not own: which rows (journal.ts), the order of saves (group-commit.ts), the store (scope.ts).
 // G1  All rows of a group are saved, or none: each journal gets the same result, once.
 
 /** Rows of one journal with their indices, and callbacks for the result of the save. */

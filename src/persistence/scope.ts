@@ -1,9 +1,10 @@
 import type { Plan } from '../graph/plan.js'
 import { isInstance, isThenable } from '../internal/guards.js'
 import { PersistenceError } from '../store-errors.js'
-import type { StoringSummary } from './app-status.js'
-import type { Awaitable, Claim, Group, PersisterDriver, Row } from './driver.js'
-import { refuseBranch, unavailable } from './faults.js'
+import type { SummarySource } from './app-status.js'
+import type { Awaitable, Claim, Group, PersisterDriver } from './driver.js'
+import { faultOf, isUnavailable, refuseBranch, unavailable } from './faults.js'
+import { type Batch, GroupCommit } from './group-commit.js'
 import { closedDrivers } from './inbox-watch.js'
 import { Lease } from './lease.js'
 import { fitRecord } from './migrate.js'
@@ -13,42 +14,17 @@ import { RunRequests } from './requests.js'
 import type { ScopeSettings } from './scope-settings.js'
 import type { StoredRecord } from './stored-record.js'
 import { type Refusal, TreeStatus } from './tree-status.js'
-import { underWay } from './under-way.js'
 
-// Owns: all writes below one root: the claim, the order, an unavailable store; whether a stored root may be resumed.
-// P1  A synchronous driver is called at once, without a promise. Rows that arrive during an asynchronous save are saved
-//     in one group after it; so are rows of branches that commit in the same turn, with any driver.
-// P2  Rows of one application are saved in the order of their indices, so that a crash leaves no gap.
-// P3  A failed save may have stored its rows. They are searched for before a later conflict counts as one.
-// P4  A lost store ends the run: no write of that run follows, and every waiting caller gets the same error.
-// P5  The store of a map is claimed after that of the root, with its incarnation as a fence. So a runner that was
+// Owns: all writes below one root: the claim, the order, a lost store, changed summaries; whether a stored root may be
+// resumed.
+// Does not own: which batches are saved together (group-commit.ts), waits for an unavailable store (outage.ts).
+// P1  A failed save may have stored its rows. They are searched for before a later conflict counts as one.
+// P2  A lost store ends the run: no write of that run follows, and every waiting caller gets the same error.
+// P3  The store of a map is claimed after that of the root, with its incarnation as a fence. So a runner that was
 //     stopped while another took over the root cannot take the store of a map from it.
-// P6  Summaries without rows are stored after all rows before them. An unavailable store does not fail the run for them:
+// P4  Summaries without rows are stored after all rows before them. An unavailable store does not fail the run for them:
 //     they are stored with the next rows, or a third of a lease later. Where the answer of a run depends on them, an
 //     unavailable store is awaited or ends the run, as for rows.
-
-export type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings, StartFacts } from './scope-settings.js'
-
-/** What is stored in one group. */
-export interface Batch {
-  readonly rows: readonly Row[]
-  readonly taken?: readonly number[]
-  readonly summaries?: readonly StoringSummary[]
-  /** Whether the answer of a run depends on it, where it has no rows (P6). */
-  readonly awaited?: boolean
-}
-
-interface Waiting {
-  readonly batch: Batch
-  readonly saved: () => void
-  readonly failed: (error: unknown) => void
-}
-
-/** The summary of an application, if the store has another one. */
-type SummarySource = () => StoringSummary | undefined
-
-const FIRST_WAIT_MS = 50
-const LONGEST_WAIT_MS = 5_000
 
 const NONE: readonly number[] = Object.freeze([])
 
@@ -61,15 +37,13 @@ export class Scope {
   #claim: Claim | undefined
   #claiming: Promise<void> | undefined
   #order = 0
-  #gathered: Waiting[] = []
-  #flushing: Promise<void> | undefined
+  readonly #commits: GroupCommit
   /** Whether it is retrying a call of an unavailable store. */
   retrying = false
   /** Whether a save failed that may have stored its rows. */
   uncertain = false
-  /** The error that ended the run (P4). */
+  /** The error that ended the run (P2). */
   fault: { readonly error: unknown } | undefined
-
   /** The status of the whole tree; one for all its stores. */
   readonly tree: TreeStatus
   /** The lease in the store of the root. */
@@ -82,6 +56,7 @@ export class Scope {
   /** @param main the scope of the root, if this is the store of a map */
   constructor(settings: ScopeSettings, outage = new Outage(settings.clock), main?: Scope) {
     this.settings = settings
+    this.#commits = new GroupCommit(this, settings.driver, (group) => this.#send(group))
     this.outage = outage
     this.#main = main
     this.#changed = main === undefined ? new Map() : main.#changed
@@ -117,7 +92,7 @@ export class Scope {
     else known.add(source)
   }
 
-  /** Stores the summaries that have changed (P6). @returns the error with which a store refused them */
+  /** Stores the summaries that have changed (P4). @returns the error with which a store refused them */
   async #storeChanged(awaited: boolean): Promise<Refusal | undefined> {
     if (this.root !== undefined) this.#add(this.root)
     const all = [...this.#changed]
@@ -165,16 +140,15 @@ export class Scope {
     this.fault = undefined
   }
 
-  /** Claims the tree for this runner, once (P5). */
+  /** Claims the tree for this runner, once (P3). */
   claim(): Awaitable<void> {
     if (this.#claim !== undefined) return undefined
     if (this.#claiming !== undefined) return this.#claiming
-    const { driver, writer } = this.settings
+    const { driver, writer, claim, leaseMs, worker } = this.settings
     const put = (claim: Claim): void => {
       this.#claim = claim
       if (this.#main === undefined) this.lease.claimed()
     }
-    const { claim, leaseMs, worker } = this.settings
     const how =
       this.#main === undefined ? { leaseMs, worker, free: claim === 'free' } : { fence: this.#main.incarnation }
     const claimed = this.ask(() => driver.claim(this.settings, writer, how))
@@ -188,7 +162,7 @@ export class Scope {
   /**
    * Calls the store. With `whenUnavailable: 'wait'`, the call is retried while the store is unavailable, if a run waits
    * for it.
-   * @throws the error of the store, with which the run fails (P4)
+   * @throws the error of the store, with which the run fails (P2)
    */
   ask<T>(work: () => Awaitable<T>, again = work): Awaitable<T> {
     let answer: Awaitable<T>
@@ -205,14 +179,14 @@ export class Scope {
 
   #refused<T>(again: () => Awaitable<T>, error: unknown): Promise<T> {
     if (!this.#retries(error)) return this.lose(error)
-    return this.#retryUntilAvailable(again, error).catch((last: unknown) => this.lose(last))
+    return this.#retry(again, error).catch((last: unknown) => this.lose(last))
   }
 
   #retries(error: unknown): boolean {
     return this.settings.whenUnavailable === 'wait' && this.outage.lost !== undefined && isUnavailable(error)
   }
 
-  /** Reads records. One that cannot be read fails the run (P4). */
+  /** Reads records. One that cannot be read fails the run (P2). */
   read<T>(work: () => Awaitable<T>): Awaitable<T> {
     const refused = (error: unknown): never => {
       if (PersistenceError.is(error)) this.lose(error)
@@ -226,7 +200,7 @@ export class Scope {
     }
   }
 
-  /** Ends the run with the error of the store (P4). */
+  /** Ends the run with the error of the store (P2). */
   lose(thrown: unknown): never {
     throw this.end(thrown)
   }
@@ -254,59 +228,16 @@ export class Scope {
 
   /** Saves a batch. @param gathers whether to wait for other commits of the same turn */
   save(batch: Batch, gathers = false): Awaitable<void> {
-    const first = this.#flushing === undefined && this.#gathered.length === 0
-    if (first && gathers) queueMicrotask(() => this.#flushing ?? this.#flush())
-    else if (first) {
-      const saved = this.#send(batch)
-      if (!isThenable(saved)) return undefined
-      return this.#hold(Promise.resolve(saved))
-    }
-    return new Promise((saved, failed) => {
-      this.#gathered.push({ batch, saved, failed })
-      underWay(this.settings.driver).add(this)
-    })
+    return this.#commits.save(batch, gathers)
   }
 
   /** Resolves when no save is pending. */
-  async idle(): Promise<void> {
-    while (this.#flushing !== undefined || this.#gathered.length > 0) await this.#flushing?.catch(() => {})
-  }
-
-  /** Collects further rows until a save has ended, and then saves them together (P1). */
-  #hold(saving: Promise<void>): Promise<void> {
-    const held = saving.then(
-      () => this.#flush(),
-      (error: unknown) => {
-        this.#flush()
-        throw error
-      },
-    )
-    this.#flushing = held
-    underWay(this.settings.driver).add(this)
-    return held
-  }
-
-  #flush(): void {
-    this.#flushing = undefined
-    const all = this.#gathered
-    if (all.length === 0) return void underWay(this.settings.driver).delete(this)
-    this.#gathered = []
-    const sent = async (): Promise<void> =>
-      this.#send({
-        rows: all.flatMap(({ batch }) => batch.rows),
-        taken: all.flatMap(({ batch }) => batch.taken ?? []),
-        summaries: all.flatMap(({ batch }) => batch.summaries ?? []),
-        awaited: all.some(({ batch }) => batch.awaited),
-      })
-    const ended = sent().then(
-      () => all.forEach(({ saved }) => void saved()),
-      (error: unknown) => all.forEach(({ failed }) => void failed(error)),
-    )
-    void this.#hold(ended)
+  idle(): Promise<void> {
+    return this.#commits.idle()
   }
 
   #send(batch: Batch): Awaitable<void> {
-    if (this.fault !== undefined) throw this.fault.error // P4
+    if (this.fault !== undefined) throw this.fault.error // P2
     const claimed = this.claim()
     if (claimed !== undefined) return claimed.then(() => this.#send(batch))
     const { partitionKey, rootId, writer } = this.settings
@@ -330,20 +261,20 @@ export class Scope {
         try {
           await driver.save(group)
         } catch (error) {
-          if (!(await this.#isThere(group, error))) throw error // P3
+          if (!(await this.#isThere(group, error))) throw error // P1
         }
       },
     )
   }
 
-  /** @throws the error of the store, which the run survives unless another runner has its claim (P6) */
+  /** @throws the error of the store, which the run survives unless another runner has its claim (P4) */
   async #sendSummaries(group: Group, awaited: boolean): Promise<void> {
     const { driver } = this.settings
     const save = async (): Promise<void> => driver.save(group)
     try {
       await this.outage.answerOf(driver.name, save()).catch((error: unknown) => {
         if (!awaited || !this.#retries(error)) throw error
-        return this.#retryUntilAvailable(save, error)
+        return this.#retry(save, error)
       })
     } catch (error) {
       if (group.leaseMs !== undefined) this.lease.missed(group.leaseMs)
@@ -352,24 +283,11 @@ export class Scope {
     }
   }
 
-  /** Retries a call until the store is available. @throws its last error when the wait is abandoned */
-  async #retryUntilAvailable<T>(again: () => Awaitable<T>, first: unknown): Promise<T> {
-    let error = first
-    const { driver } = this.settings
+  #retry<T>(again: () => Awaitable<T>, error: unknown): Promise<T> {
     this.retrying = true
-    // A closed store stays unavailable.
-    for (let wait = FIRST_WAIT_MS; isUnavailable(error) && !closedDrivers.has(driver); wait = nextWait(wait)) {
-      if (!(await this.outage.pause(wait))) break
-      try {
-        const answer = await this.outage.answerOf(driver.name, Promise.resolve(again()))
-        this.retrying = false
-        return answer
-      } catch (thrown) {
-        error = thrown
-      }
-    }
-    this.retrying = false
-    throw error
+    return this.outage.retry(this.settings.driver, again, error).finally(() => {
+      this.retrying = false
+    })
   }
 
   async #isThere({ partitionKey, rows }: Group, error: unknown): Promise<boolean> {
@@ -380,7 +298,3 @@ export class Scope {
     return history.some(({ index, order }) => index === last.index && order === last.order)
   }
 }
-
-const nextWait = (wait: number): number => Math.min(wait * 2, LONGEST_WAIT_MS)
-const faultOf = (error: unknown): string | undefined => (PersistenceError.is(error) ? error.fault : undefined)
-const isUnavailable = (error: unknown): boolean => faultOf(error) === 'unavailable'

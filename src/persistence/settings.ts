@@ -5,7 +5,7 @@ import { checkOptions } from '../internal/options.js'
 import { describeWorker } from '../internal/platform.js'
 import type { PersisterDriver } from './driver.js'
 import { InboxWatch } from './inbox-watch.js'
-import type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings, StartFacts } from './scope.js'
+import type { MigratedRecord, RootFacts, SavePolicy, ScopeSettings, StartFacts } from './scope-settings.js'
 import { assertNames, assertText } from './text.js'
 
 /** The options for storing an application. */

@@ -3,7 +3,7 @@ import type { PersisterDriver } from './driver.js'
 // Owns: the trees that a driver is saving, so that a driver is closed after them.
 
 /** The writes of one tree, as the end of its driver needs them. */
-interface SavingTree {
+export interface SavingTree {
   /** Whether it is retrying a call of an unavailable store. */
   readonly retrying: boolean
   /** Resolves when no save is pending. */

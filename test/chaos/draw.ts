@@ -1,4 +1,4 @@
-import type { SavePolicy } from '../../src/persistence/scope.js'
+import type { SavePolicy } from '../../src/persistence/scope-settings.js'
 
 /** A stream of random numbers from a seed: the same seed, the same numbers. */
 export function randomOf(seed: number): () => number {

@@ -449,13 +449,15 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     T1: ['../tracking/shared-text › gives the same states in a log as in its store, whatever is saved when'],
     T2: ['../tracking/shared-text › is kept only for a log, and only the last one of an application'],
   },
+  'persistence/group-commit.ts': {
+    C1: ['durability › of branches that commit in the same turn is saved in one group'],
+    C2: ['lost-store › before a map with a store of its own leaves no branch there without its entry'],
+  },
   'persistence/scope.ts': {
-    P1: ['durability › of branches that commit in the same turn is saved in one group'],
-    P2: ['lost-store › before a map with a store of its own leaves no branch there without its entry'],
-    P3: ['durability › is awaited on request, and nothing runs twice'],
-    P4: ['lost-store › gets nothing more from the run that failed by it'],
-    P5: ['own-persister › a runner that lost the root takes no store of a map from its successor'],
-    P6: [
+    P1: ['durability › is awaited on request, and nothing runs twice'],
+    P2: ['lost-store › gets nothing more from the run that failed by it'],
+    P3: ['own-persister › a runner that lost the root takes no store of a map from its successor'],
+    P4: [
       '../persistence/stored-status › a store that is away only for a summary does not fail the run',
       '../persistence/stored-endings › rejects with the fault of its store otherwise, and its log has the same end',
     ],

@@ -56,7 +56,6 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/jobs/job-driver.ts': 'the tasks of one executor over an engine of jobs',
   'src/jobs/mail.ts': 'the links of one session',
   'src/host/host.ts': 'the runs of a store that one process holds',
-  'src/persistence/scope.ts': 'all writes below one root',
   'src/persistence/record.ts': 'the content of rows',
   'src/persistence/memory-driver.ts': 'one store in memory',
   'src/adapters/sqlite/summaries.ts': 'the summaries of one file',
