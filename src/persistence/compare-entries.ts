@@ -5,12 +5,15 @@ import type { ManifestEntry } from './record.js'
 import { entryOf } from './settled.js'
 import type { StoredMap } from './stored-record.js'
 
+/** A branch in its map. */
+export type BranchPosition = Pick<BranchTask, 'key' | 'index'>
+
 /** The differences between the tasks of a source and the recorded entries. */
 export interface EntryChanges {
   /** Every difference, for a message. */
   readonly moved: string[]
-  /** Recorded keys that the source no longer returns. */
-  readonly gone: readonly string[]
+  /** Recorded branches that the source no longer returns. */
+  readonly gone: readonly BranchPosition[]
   /** Keys whose entry has changed. */
   readonly changed: readonly string[]
 }
@@ -33,13 +36,13 @@ export function* compareEntries(
     now.set(task.key, entryOf(task, base))
     yield
   }
-  const [moved, gone, changed]: [string[], string[], string[]] = [[], [], []]
-  for (const [i, [key, hash]] of entries) {
+  const [moved, gone, changed]: [string[], BranchPosition[], string[]] = [[], [], []]
+  for (const [index, [key, hash]] of entries) {
     yield
     const [, found] = now.get(key) ?? []
     const same = found !== undefined && (byKey || found === hash)
-    if (same && tasks[i]?.key === key) continue
-    if (found === undefined) gone.push(key)
+    if (same && tasks[index]?.key === key) continue
+    if (found === undefined) gone.push({ key, index })
     else if (!same) changed.push(key)
     moved.push(found === undefined ? `"${key}" is missing` : same ? `"${key}" has moved` : `"${key}" has changed`)
   }

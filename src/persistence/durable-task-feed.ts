@@ -6,32 +6,36 @@ import { type EarlierResults, type Feed, type Outcome, RestoredFeed } from '../p
 import { type BranchTask, planOfTask } from '../parallel/task.js'
 import type { MapJournal } from './app-journal.js'
 import { openBranchOnlyJournal } from './branch-only-journal.js'
-import type { BranchStore, CancelledJournal, OpenBranchStore, RunningBranch, StoredMapVisit } from './branch-store.js'
+import type {
+  BranchStore,
+  CancelledJournal,
+  CancelledMap,
+  OpenBranchStore,
+  RunningBranch,
+  StoredMapVisit,
+} from './branch-store.js'
 import type { OpenMap } from './committing.js'
-import { compareEntries } from './compare-entries.js'
+import { type BranchPosition, compareEntries } from './compare-entries.js'
 import { emptyDraft } from './draft.js'
-import type { Awaitable } from './driver.js'
 import { otherBranches } from './faults.js'
 import { loadAll } from './loading.js'
+import { MapManifest } from './map-manifest.js'
 import { millisecondsOf } from './order.js'
-import type { ManifestEntry, Notes, ParentRef } from './record.js'
+import type { Notes, ParentRef } from './record.js'
 import type { StoredMessage, StoredRecord } from './replay.js'
 import type { Scope } from './scope.js'
-import { entryOf, fitBranch, forRetry, startsAgain, storedTiming } from './settled.js'
+import { fitBranch, forRetry, startsAgain, storedTiming } from './settled.js'
 
-// Owns: the recorded entries of one map, and their comparison with the source when it runs again.
-// Does not own: the source, running branches, settling earlier results again (parallel/restored-feed.ts).
-// K1  A source of known length is recorded before its first task is handed out, so that a resume can compare all of it.
-//     An entry of a generator is recorded with the first row of its branch, and the total when the generator ends.
-
-/** Maximum number of entries in one note. */
-const IN_ONE_NOTE = 1_000
+// Owns: the stored branches of one map: which of them a resume restores, continues or starts again, and their journals.
+// Does not own: the record of its entries (map-manifest.ts), the source, running branches, settling earlier results again
+// (parallel/restored-feed.ts).
 
 class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
   readonly #journal: MapJournal
   /** The store of the branches. */
   readonly #scope: Scope
   readonly #map: StoredMapVisit
+  readonly #manifest: MapManifest
   /** The source; on a resume, recorded branches come first. */
   #feed: Feed
   /** The entries recorded earlier; undefined if there are none. */
@@ -47,14 +51,15 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
   #searched = false
   /** Keys whose stored records belong to another entry: their branches start again. */
   readonly #restarting = new Set<string>()
-  /** Writes that wait until the entries are recorded. */
-  #deferredWrites: (() => void)[] = []
   #fault: { readonly error: unknown } | undefined
 
   constructor(journal: MapJournal, map: StoredMapVisit, scope: Scope) {
     this.#journal = journal
     this.#scope = scope
     this.#map = map
+    const replaced = (key: string): number | undefined =>
+      this.#restarting.has(key) ? this.#stored.get(key)?.order : undefined
+    this.#manifest = new MapManifest(journal, map, scope.settings.version, replaced)
     this.#feed = map.feed
     this.wake = map.wake
     this.closed = map.closed
@@ -63,64 +68,27 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     const opened = journal.opened
       ? inSlices(this.#open())
       : openBranchOnlyJournal(journal, name, visit).then(() => inSlices(this.#open()))
-    this.#continueAfter(opened, () => this.#whenOpen())
-  }
-
-  /** Continues at once if it can; otherwise later, and wakes the map then. */
-  #continueAfter(work: Awaitable<void>, done: () => void): void {
-    if (!isThenable(work)) return done()
     const fault = (error: unknown): void => {
       this.#fault = { error }
     }
-    void Promise.resolve(work).then(done).catch(fault).then(this.#map.wake)
+    const open = (): void => this.#whenOpen()
+    if (isThenable(opened)) void opened.then(open).catch(fault).then(this.wake)
+    else open()
   }
 
   #open(): Pieces<void> {
     const [{ name, visit }, open] = [this.#map, this.#journal.map]
     this.#recorded = open?.map === name && open.visit === visit ? open : undefined
     this.#searched = true
-    return this.#recorded === undefined ? this.#record() : this.#load(keysOf(this.#recorded))
+    return this.#recorded === undefined ? this.#manifest.record() : this.#load(keysOf(this.#recorded))
   }
 
   #whenOpen(): void {
     this.#opening = false
     for (const index of this.#recorded?.entries.keys() ?? []) this.upTo = Math.max(this.upTo, index + 1)
     if (this.#recorded !== undefined) this.#feed = new RestoredFeed(this.#map.feed, this)
-    for (const work of this.#deferredWrites.splice(0)) work()
+    this.#manifest.recorded()
     if (this.#recorded === undefined) this.restored()
-  }
-
-  /**
-   * Records a source of known length (K1). The journal has the map only afterwards: a partial record does not count.
-   */
-  *#record(): Pieces<void> {
-    const { taskAt, feed, name, visit } = this.#map
-    const { version } = this.#scope.settings
-    const open: OpenMap = { map: name, visit, version, entries: new Map(), total: feed.length, settled: false }
-    if (taskAt !== undefined && feed.length !== undefined) yield* this.#recordAll(open, taskAt, feed.length)
-    if (!this.#map.closed()) this.#journal.map = open
-  }
-
-  *#recordAll(open: OpenMap, taskAt: (index: number) => BranchTask, total: number): Pieces<void> {
-    const { name, visit } = this.#map
-    for (let from = 0; from === 0 || from < total; from += IN_ONE_NOTE) {
-      const entries: ManifestEntry[] = []
-      for (let i = from; i < Math.min(total, from + IN_ONE_NOTE); i++) {
-        yield
-        if (this.#map.closed()) return
-        const entry = this.#entryOf(taskAt(i))
-        entries.push(entry)
-        open.entries.set(i, entry)
-      }
-      const part = total <= IN_ONE_NOTE ? {} : from === 0 ? { total } : { from }
-      yield this.#journal.note('manifest', { map: name, visit, entries, ...part, ...versionOf(open) })
-    }
-  }
-
-  #entryOf(task: BranchTask): ManifestEntry {
-    const [key, hash] = entryOf(task, this.#map.base)
-    const replaced = this.#restarting.has(key) ? this.#stored.get(key) : undefined
-    return replaced === undefined ? [key, hash] : [key, hash, replaced.order]
   }
 
   *#load(keys: readonly string[]): Pieces<void> {
@@ -164,19 +132,9 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     if (this.#fault !== undefined) throw this.#fault.error
     if (this.#opening || this.closed()) return 'later'
     const task = this.#feed.next()
-    if (task === 'end') this.#ended()
+    if (task === 'end') this.#manifest.ended(this.#feed.length)
     else if (task !== 'later') this.#check(task)
     return task
-  }
-
-  /** Records the number of entries of a generator that has ended. */
-  #ended(): void {
-    const { taskAt, name, visit } = this.#map
-    const open = this.#journal.map
-    const { length: total } = this.#feed
-    if (taskAt !== undefined || open === undefined || open.total !== undefined || total === undefined) return
-    open.total = total
-    this.#write(() => this.#journal.note('total', { map: name, visit, total }))
   }
 
   /** @throws {SnapshotError} when a branch to continue does not fit the code */
@@ -216,9 +174,8 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     const known = new Set(keysOf(recorded))
     const { moved, gone, changed } = yield* compareEntries(recorded, held, this.#feed.length, this.#map.base, byKey)
     if (this.#map.closed()) return
-    const places = gone.length === 0 ? undefined : placesOf(recorded)
-    for (const key of gone) this.#removed({ key, index: places?.get(key) ?? -1 })
-    for (const key of [...gone, ...changed]) this.#restarting.add(key)
+    for (const one of gone) this.#removed(one)
+    for (const key of [...gone.map((one) => one.key), ...changed]) this.#restarting.add(key)
     for (const entry of recorded.entries.values()) {
       const stored = this.#stored.get(entry[0])
       if (stored !== undefined && startsAgain(stored, entry)) this.#restarting.add(entry[0])
@@ -228,7 +185,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
       yield* this.#loadGone(held, known)
       if (this.#map.closed()) return
     }
-    if (moved.length > 0 || byKey) yield* this.#recordAgain(recorded)
+    if (moved.length > 0 || byKey) this.#recorded = yield* this.#manifest.recordAgain(recorded)
   }
 
   /** Finds records of keys that were removed from the map earlier: they belong to other entries. */
@@ -252,25 +209,13 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     recorded.entries.clear()
   }
 
-  /** Records the present entries of a source of known length. */
-  *#recordAgain(recorded: OpenMap): Pieces<void> {
-    const { taskAt, feed } = this.#map
-    if (taskAt === undefined || feed.length === undefined) return
-    const { version } = this.#scope.settings
-    const again: OpenMap = { ...recorded, version, entries: new Map(), total: feed.length }
-    yield* this.#recordAll(again, taskAt, feed.length)
-    if (this.#map.closed()) return
-    this.#journal.map = again
-    this.#recorded = again
-  }
-
   /** Records a branch that the source no longer returns as cancelled. */
-  #removed({ key, index }: Pick<BranchTask, 'key' | 'index'>): void {
+  #removed({ key, index }: BranchPosition): void {
     if (this.#journal.scope.settings.changedTasks === 'error') return
     const cancellation = { cause: 'removed', by: 'removed', reason: undefined } as const
     const stored = this.#stored.get(key)
     const journal = this.#journalOf({ key, index }, stored)
-    this.#write(() => journal.cancelled(cancellation, storedTiming(stored)))
+    this.#manifest.write(() => journal.cancelled(cancellation, storedTiming(stored)))
     // The source may return it later.
     const last = stored ?? emptyDraft(journal.appId, journal)
     this.#stored.set(key, { ...last, rows: Math.max(last.rows, (journal.status.index ?? -1) + 1) })
@@ -286,7 +231,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
   /** The journal of a branch, and its stored record. */
   branch(task: BranchTask): { readonly journal: MapJournal; readonly stored: StoredRecord | undefined } {
     const stored = this.recordOf(task.key)
-    const journal = this.#journalOf(task, stored, this.#entryNoteOf(task))
+    const journal = this.#journalOf(task, stored, this.#manifest.entryNoteOf(task))
     this.#stored.delete(task.key)
     return { journal, stored }
   }
@@ -295,11 +240,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     return this.restoring || this.#restarting.has(key) ? undefined : forRetry(this.#stored.get(key))
   }
 
-  #journalOf(
-    { key, index }: Pick<BranchTask, 'key' | 'index'>,
-    stored: StoredRecord | undefined,
-    note?: Notes['entry'],
-  ): MapJournal {
+  #journalOf({ key, index }: BranchPosition, stored: StoredRecord | undefined, note?: Notes['entry']): MapJournal {
     const parentRef: ParentRef = [this.#journal.appId, this.#map.name, this.#map.visit, key]
     const open = this.#journal.map
     const parentNote = note && { parent: this.#journal, note, lost: () => open?.entries.delete(note.index) }
@@ -312,57 +253,22 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     return journal
   }
 
-  /** The entry of a generator, to record with the first row of its branch (K1). */
-  #entryNoteOf(task: BranchTask): Notes['entry'] | undefined {
-    const open = this.#journal.map
-    if (this.#map.taskAt !== undefined || open === undefined || open.entries.has(task.index)) return undefined
-    const entry = this.#entryOf(task)
-    open.entries.set(task.index, entry)
-    return { map: open.map, visit: open.visit, index: task.index, entry, ...versionOf(open) }
-  }
-
   /** Stores the final cancel of a live or queued branch. */
   cancelled(task: BranchTask, cancellation: Parameters<MapJournal['cancelled']>[0], live?: RunningBranch): void {
     if (!isFinal(cancellation.cause)) return // recorded when it ends
     const journal: CancelledJournal =
-      live?.journal ?? this.#journalOf(task, this.recordOf(task.key), this.#entryNoteOf(task))
+      live?.journal ?? this.#journalOf(task, this.recordOf(task.key), this.#manifest.entryNoteOf(task))
     const { startedAt, attempts = 1 } = live ?? {}
     const timing = startedAt === undefined ? storedTiming(journal.stored) : { startedAt, attempts }
-    this.#whenRecorded(() => this.#write(() => journal.cancelled(cancellation, timing)))
+    this.#manifest.whenRecorded(() => this.#manifest.write(() => journal.cancelled(cancellation, timing)))
   }
 
-  /** Writes in the background. A failure fails the map. */
-  #write(work: () => unknown): void {
-    try {
-      const written = work()
-      if (isThenable(written)) Promise.resolve(written).catch(this.#map.fault)
-    } catch (error) {
-      this.#map.fault(error)
-    }
-  }
-
-  /** Stores that `watch` closed the map. */
   enough(): void {
-    const open = this.#journal.map
-    if (open === undefined || open.settled) return
-    open.settled = true
-    this.#write(() => this.#journal.note('settled', { map: open.map, visit: open.visit }))
+    this.#manifest.enough()
   }
 
-  mapCancelled({ by, reason }: NonNullable<OpenMap['cancelled']>): void {
-    this.#whenRecorded(() => {
-      const open = this.#journal.map
-      if (open === undefined || open.cancelled !== undefined) return
-      open.cancelled = { by, reason }
-      const { map, visit, cancelled } = open
-      this.#write(() => this.#journal.note('settled', { map, visit, cancelled }))
-    })
-  }
-
-  /** Writes once the entries are recorded. */
-  #whenRecorded(write: () => void): void {
-    if (this.#opening) this.#deferredWrites.push(write)
-    else write()
+  mapCancelled(cancel: CancelledMap): void {
+    this.#manifest.cancelled(cancel)
   }
 
   take(key: string): BranchTask | undefined {
@@ -387,13 +293,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
   }
 }
 
-const placesOf = ({ entries }: OpenMap): ReadonlyMap<string, number> =>
-  new Map([...entries].map(([index, [key]]) => [key, index]))
-
 const keysOf = ({ entries }: OpenMap): string[] => [...entries.values()].map(([key]) => key)
-
-/** The version in its stored form. */
-const versionOf = ({ version }: OpenMap): { readonly version?: number } => (version === 0 ? {} : { version })
 
 /** Opens the stored branches of a map. */
 export const openBranchStore: OpenBranchStore<MapJournal> = (journal, map, scope) =>

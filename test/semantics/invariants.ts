@@ -427,7 +427,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       'lost-store › for the first row of a branch of a generator (%s) stores its entry with it when it is run again',
     ],
   },
-  'persistence/durable-task-feed.ts': {
+  'persistence/map-manifest.ts': {
     K1: [
       'growing-maps › whose list was cut off during its recording is recorded afresh',
       'never-loses › keeps the entry of a generator with the first record of its branch',

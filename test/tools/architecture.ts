@@ -38,7 +38,6 @@ const ROOMS = [
 const MAX_LINES = 300
 /** Files that are one idea and may be longer than the rest, each with the idea. */
 const ONE_IDEA: Readonly<Record<string, string>> = {
-  'src/persistence/durable-task-feed.ts': 'what is recorded of a fan-out, and what a resume makes of it',
   'src/adapters/sqlite/sqlite-driver.ts': 'one connection to one file',
   'src/application/live-application.ts': 'one application between its runs',
   'src/application/application.ts': 'what a user sees of an application',
