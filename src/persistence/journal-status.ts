@@ -2,21 +2,20 @@ import { isFinal } from '../lifecycle/final.js'
 import { errorData } from '../read/error-data.js'
 import { payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
-import { AppStatus, type StatusSource, type StoringSummary, type SummarySource, type WholeFacts } from './app-status.js'
-import type { CommittingStep, OpenMap } from './committing.js'
+import { AppStatus, type StoringSummary, type SummarySource } from './app-status.js'
+import type { CommittingStep } from './committing.js'
 import { isEnded } from './due.js'
-import type { Inbox } from './inbox.js'
 import type { StateLabel } from './labels.js'
-import type { ForkedFrom, FullFacts, Notes, ParentRef } from './record.js'
-import type { Scope } from './scope.js'
+import type { FullFacts, Notes } from './record.js'
 import type { StoredRecord } from './stored-record.js'
-import type { SummaryParent, SummaryStatus } from './summary.js'
+import type { SummaryStatus } from './summary.js'
 import type { SummaryFacts, VisitFacts } from './summary-facts.js'
-import { type AtMap, type EnteredMap, mapFacts, NO_WAITS, questions, visitFacts } from './summary-waits.js'
-import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
+import { type Above, type StatusJournal, SummaryProjection } from './summary-projection.js'
+import type { EnteredMap } from './summary-waits.js'
 
 // Owns: how the status of an application follows from what its journal saves.
-// Does not own: the rows (journal.ts), the status of the whole tree (tree-status.ts).
+// Does not own: the rows (journal.ts), the rest of its summary (summary-projection.ts), the status of the whole tree
+// (tree-status.ts).
 // F1  The status of a root is that of its tree while a run is under way, and that of its end afterwards.
 // F2  A cut-off root that only waited, for messages, times or retry delays, is waiting: it needs no process, and its
 //     process has not died. A host that found it interrupted would take and release it until its delay is over.
@@ -25,72 +24,27 @@ import { type DueFacts as DueNotes, dueOf } from './wait-note.js'
 // F4  A run does not answer that it has ended by itself before its store has that. A failure and a cancel are answered
 //     without it: they are stored as well as it can be.
 
-/** The journal of an application, as its status uses it. */
-export interface StatusJournal {
-  readonly appId: string
-  readonly epoch: number
-  readonly parentRef: ParentRef | undefined
-  readonly scope: Scope
-  readonly map: OpenMap | undefined
-  /** The number of the last step, stored or not. */
-  readonly sequenceId: number
-  readonly forkedFrom: ForkedFrom | undefined
-  readonly inbox: Pick<Inbox, 'taken' | 'requests'>
-  readonly status: {
-    readonly due: DueNotes
-    /** Whether the application waits, and that is the last note. */
-    readonly waits: boolean
-  }
-}
-
-/** The place of an application below another one. */
-export interface Above {
-  readonly journal: Pick<StatusJournal, 'epoch' | 'sequenceId' | 'map'> & AtMap
-  readonly index: number
-}
-
-const ALONE: WholeFacts = Object.freeze({ pending: 0, retrying: 0, leaked: 0, wake: null, nextAt: null })
-
 export class JournalStatus {
   readonly #journal: StatusJournal
-  readonly #above: Above | undefined
   readonly #app: AppStatus
+  readonly #summary: SummaryProjection
   readonly #source: SummarySource = () => this.take()
   /** The last step before its process died; undefined where it did not. */
   #diedIn: number | undefined
-  #parent: SummaryParent | undefined
-  readonly #visit: VisitFacts | undefined
-  #entered: EnteredMap | undefined
-  #next: string | undefined
-  #position: string | undefined
-  /** The questions in the store, by their ids; undefined if they are unknown. */
-  #asked: string | undefined = ''
 
   constructor(journal: StatusJournal, above: Above | undefined) {
     this.#journal = journal
-    this.#above = above
-    this.#visit = above?.index === 0 ? above.journal.summary.began : undefined
     // The journal of a branch is made when the branch is queued; an application made by an action is not queued.
     this.#app = new AppStatus(above !== undefined && above.index >= 0 ? this.#now : undefined)
+    this.#summary = new SummaryProjection(journal, above, this.#app)
   }
 
   get #isRoot(): boolean {
-    return this.#journal.parentRef === undefined
+    return this.#summary.isRoot
   }
 
   get #now(): number {
     return this.#journal.scope.settings.clock.now()
-  }
-
-  /** The application comes to a map: readers are told of it before its entries are recorded. */
-  enters(map: EnteredMap): void {
-    this.#entered = { startedAt: this.#now, ...map }
-    this.#app.touch()
-  }
-
-  /** How the map at which the application stands began. */
-  get began(): VisitFacts | undefined {
-    return visitFacts(this.#entered, this.#journal.map)
   }
 
   /** Continues from a stored record. */
@@ -101,9 +55,9 @@ export class JournalStatus {
     startedAt,
   }: Pick<StoredRecord, 'next' | 'position' | 'waiting' | 'startedAt'>): void {
     if (startedAt !== undefined) this.#app.queuedAt = undefined // it goes on
-    this.#next = next
-    this.#position = position
-    this.#asked = waiting === undefined ? '' : undefined
+    this.#summary.next = next
+    this.#summary.position = position
+    this.#summary.asked = waiting === undefined ? '' : undefined
   }
 
   /** Continues from the stored summary of a root, if there is one. */
@@ -114,7 +68,7 @@ export class JournalStatus {
     const { status } = found.summary
     if (isEnded(status)) scope.requests.drop(this.#journal.inbox.requests)
     this.#app.adopt(found.summary)
-    this.#asked = undefined
+    this.#summary.asked = undefined
     this.#diedIn = status === 'running' || status === 'retrying' ? sequenceId : undefined
   }
 
@@ -164,11 +118,11 @@ export class JournalStatus {
   /** A step is about to be saved. */
   committing({ action, next, end, startedAt, attempts, recovered }: CommittingStep): void {
     const app = this.#app
-    this.#next = next
-    this.#position = action
-    this.#entered = undefined
+    this.#summary.next = next
+    this.#summary.position = action
+    this.#summary.entered = undefined
     if (this.#journal.map !== undefined) app.touch()
-    if (this.#asked !== '') app.touch()
+    if (this.#summary.asked !== '') app.touch()
     this.#journal.scope.tree.open(this.#journal.appId)
     if (this.#isRoot) {
       if (end !== undefined) this.#endRoot(end)
@@ -206,9 +160,9 @@ export class JournalStatus {
   placed(label: StateLabel, { next, position, end }: FullFacts): void {
     const { scope, inbox } = this.#journal
     if (label === 'rewind') scope.requests.drop(inbox.requests)
-    this.#entered = undefined
-    this.#next = next
-    this.#position = position
+    this.#summary.entered = undefined
+    this.#summary.next = next
+    this.#summary.position = position
     if (this.#isRoot) {
       this.#app.inputs ??= scope.settings.start?.inputs
       this.#app.priority ??= scope.settings.start?.priority
@@ -233,7 +187,7 @@ export class JournalStatus {
     if (label === 'manifest' || label === 'total' || label === 'settled') this.#app.touch()
     if (label === 'waiting' || label === 'retry') {
       this.#app.touch()
-      scope.tree.open(appId, this.#open)
+      scope.tree.open(appId, this.#summary.open)
     }
     if (label === 'failed') {
       scope.tree.open(appId)
@@ -269,7 +223,7 @@ export class JournalStatus {
   /** A wait has ended, and no row comes with that. */
   woke(): void {
     const { scope, appId, status } = this.#journal
-    scope.tree.open(appId, status.waits ? this.#open : undefined)
+    scope.tree.open(appId, status.waits ? this.#summary.open : undefined)
     if (!this.#isRoot) this.#app.set(status.waits ? 'waiting' : 'running', this.#now)
     this.#app.touch()
     scope.changed(this.#source)
@@ -280,7 +234,7 @@ export class JournalStatus {
     const { scope, appId } = this.#journal
     this.#app.set('retrying', this.#now)
     this.#app.touch()
-    scope.tree.open(appId, this.#open)
+    scope.tree.open(appId, this.#summary.open)
     scope.changed(this.#source)
   }
 
@@ -291,17 +245,6 @@ export class JournalStatus {
     if (!this.#isRoot) this.#app.set('running', this.#now)
     this.#app.touch()
     scope.changed(this.#source)
-  }
-
-  get #open(): { readonly pending: number; readonly retrying: boolean; readonly dueAt: number | undefined } {
-    const { waiting, retry } = this.#journal.status.due
-    const waits = waiting?.waits ?? []
-    const times = [...waits.map(({ until }) => until), retry?.at].filter((at) => at !== undefined)
-    return {
-      pending: waits.filter(({ from }) => from === 'outside').length,
-      retrying: this.#app.status === 'retrying',
-      dueAt: times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b)),
-    }
   }
 
   /** What the map at which a branch stands waits for has changed. @param retries whether a delay before an attempt is below */
@@ -316,84 +259,24 @@ export class JournalStatus {
 
   /** The summary to store with the next rows; undefined if the store has it. */
   take(): StoringSummary | undefined {
-    const { scope, status, inbox } = this.#journal
-    const { tree } = scope
+    const { tree } = this.#journal.scope
     if (this.#isRoot && tree.running) this.#app.set(tree.status, this.#now) // F1
     if (this.#isRoot && tree.takeAsked() && this.#app.status === 'waiting') this.#app.touch() // F3
-    const whole = this.#isRoot ? this.#wholeTree : this.#wholeOne
-    if (!this.#app.differs(whole)) return undefined
-    const waits = isEnded(this.#app.status) ? NO_WAITS : questions(status.due.waiting, this.path)
-    const asked = waits.map(({ id }) => id).join()
-    const source = { ...this.#facts, waits: asked === this.#asked ? undefined : waits, taken: inbox.taken }
-    const taken = this.#app.take(source, whole, this.#place)
-    const before = this.#asked
-    this.#asked = asked
-    if (source.waits !== undefined && !this.#isRoot) tree.asked()
-    return {
-      summary: taken.summary,
-      lost: () => {
-        this.#asked = before
-        taken.lost()
-      },
-    }
+    return this.#summary.take()
+  }
+
+  /** The application comes to a map: readers are told of it before its entries are recorded. */
+  enters(map: EnteredMap): void {
+    this.#summary.entered = { startedAt: this.#now, ...map }
+    this.#app.touch()
+  }
+
+  /** How the map at which the application stands began. */
+  get began(): VisitFacts | undefined {
+    return this.#summary.began
   }
 
   get path(): WirePath {
-    const { parentRef } = this.#journal
-    if (parentRef === undefined || this.#above === undefined) return []
-    const [, map, visit, key] = parentRef
-    return [...this.#above.journal.path, [map, visit, key]]
-  }
-
-  get #facts(): Omit<StatusSource, 'waits' | 'taken'> {
-    const { appId, epoch, forkedFrom, map, sequenceId, status } = this.#journal
-    const [next, position] = [this.#next, this.#position]
-    const due = [...dueOf(status.due)].map((one) => ({ ...one, sequenceId: sequenceId + 1 }))
-    return {
-      appId,
-      epoch,
-      next,
-      position,
-      forkedFrom,
-      of: this.#above === undefined || this.#above.index < 0 ? undefined : this.#above.journal.map?.total,
-      visit: this.#visit,
-      map: mapFacts(this.#entered, map, sequenceId + 1),
-      due,
-    }
-  }
-
-  get #wholeTree(): WholeFacts {
-    const { scope } = this.#journal
-    const { tree, settings } = scope
-    const { status } = this.#app
-    const open = !isEnded(status)
-    const waits = status === 'waiting' || status === 'retrying'
-    const startAt = status === 'queued' ? (settings.start?.at ?? null) : null
-    const nextAt = !open ? null : waits ? tree.goesOnAt : (startAt ?? tree.nextAt)
-    const wake = { queued: startAt ?? 0, interrupted: 0, running: 'lease', retrying: 'lease', waiting: nextAt } as const
-    return {
-      pending: open ? tree.pending : 0,
-      retrying: open ? tree.retrying : 0,
-      leaked: tree.leaked,
-      nextAt,
-      wake: status in wake ? wake[status as keyof typeof wake] : null,
-      ...settings.about,
-    }
-  }
-
-  get #wholeOne(): WholeFacts {
-    const { status } = this.#app
-    if (status !== 'waiting' && status !== 'retrying') return ALONE
-    const { pending, retrying, dueAt } = this.#open
-    return { pending, retrying: Number(retrying), leaked: 0, wake: null, nextAt: dueAt ?? null }
-  }
-
-  get #place(): SummaryParent | undefined {
-    const { parentRef } = this.#journal
-    if (parentRef === undefined || this.#above === undefined) return undefined
-    const { journal, index } = this.#above
-    const [appId, map, visit, key] = parentRef
-    this.#parent ??= { appId, epoch: journal.epoch, sequenceId: journal.sequenceId + 1, map, visit, key, index }
-    return this.#parent
+    return this.#summary.path
   }
 }

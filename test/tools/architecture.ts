@@ -44,7 +44,6 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/errors.ts': 'every public error, in one place',
   'src/runtime/application.ts': 'an application and its run',
   'src/runtime/map/map-runner.ts': 'the branches of one visit of a map',
-  'src/persistence/journal-status.ts': 'the status of one application, from what is saved of it',
   'src/persistence/journal.ts': 'the rows of one application, in order',
   'src/remote/frame-rules.ts': 'the form of every frame',
   'src/remote/frames.ts': 'the frames between a branch and its owner',
