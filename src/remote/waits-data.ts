@@ -1,13 +1,29 @@
 import { type Path, printPath } from '../action/context.js'
 import { isOutside, type Received } from '../action/message.js'
 import type { Due } from '../lifecycle/pending.js'
+import type { Application } from '../runtime/application.js'
 import type { EventSource } from '../runtime/event-source.js'
+import { dueIn, pendingIn } from '../runtime/message/pending.js'
 import type { WaitsData } from './frames.js'
 
-// Owns: what a branch waits for, as its owner has it, and what a message that is under way changes in it.
+// Owns: what a branch waits for, as data, and what a message that is under way changes in it.
 
 /** What a branch waits for that waits for nothing. */
 export const NO_WAITS: WaitsData = { level: 'nothing', mayWithdraw: false, open: [], pending: [], due: [], unread: 0 }
+
+/** What a branch in a worker waits for. */
+export function waitsOf(app: Application): WaitsData {
+  const { run } = app
+  const waits = run?.cancellation === undefined ? run?.waits : undefined
+  return {
+    level: waits?.level ?? 'nothing',
+    mayWithdraw: waits?.mayWithdraw === true,
+    open: [...(waits ?? [])].map(({ kinds, from }) => ({ kinds, from })),
+    pending: [...pendingIn(app)],
+    due: [...dueIn(app)],
+    unread: app.mail?.size ?? 0,
+  }
+}
 
 /** After a message to the branch itself. @returns undefined where no wait of it takes the message */
 export function answeredBy(waits: WaitsData, message: Received, path: Path): WaitsData | undefined {

@@ -1,7 +1,5 @@
-import { printPath } from '../action/context.js'
 import type { Received } from '../action/message.js'
 import type { FoundCode } from '../executor/registry.js'
-import type { Plan } from '../graph/plan.js'
 import { defined } from '../internal/defined.js'
 import type { AnyEvent } from '../lifecycle/events.js'
 import { makeAppActor } from '../runtime/actor/app-actor.js'
@@ -10,10 +8,6 @@ import { Application, Run, type RunOwner } from '../runtime/application.js'
 import { createCancellation } from '../runtime/cancel/cancellation.js'
 import { initialCheckpoint } from '../runtime/checkpoint.js'
 import { failOnStoreLoss } from '../runtime/durability.js'
-import { emit } from '../runtime/emit.js'
-import type { BranchProgress } from '../runtime/map/branch-handle.js'
-import { progressOf, restoreProgress } from '../runtime/map/held-branches.js'
-import { dueIn, pendingIn } from '../runtime/message/pending.js'
 import { runLoop } from '../runtime/run/loop.js'
 import { type CommittedStep, createRequest, type StepOrigin } from '../runtime/run/request.js'
 import type { RunResult } from '../runtime/run/result.js'
@@ -22,18 +16,22 @@ import type { SystemSettings } from '../runtime/system.js'
 import type { State } from '../state/freeze.js'
 import type { Tracker } from '../tracking/tracker.js'
 import type { ChunkData } from './chunk-gather.js'
-import { eventData, messageOf, stateOf, thrown } from './crossing.js'
+import { messageOf, stateOf, thrown } from './crossing.js'
 import type { DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
 import type { StoreData } from './journal-ops.js'
 import { changeOf } from './state-change.js'
+import { waitsOf } from './waits-data.js'
 import { cancelBelow, deliverBelow, postBelow } from './worker-below.js'
 import { WorkerDurability } from './worker-durability.js'
+import { OWNERS_TRACKER, WorkerEvents } from './worker-events.js'
 import { Questions, stepCarrier, WorkerMap, WorkerPermits, workerInterceptors } from './worker-map.js'
+import { cancelledFrame, endedFrame, resumeFrom } from './worker-progress.js'
 import type { JournalLink } from './worker-store.js'
 import { loggerOf, parentOf, WorkerSystem } from './worker-system.js'
 
 // Owns: one branch in a worker: its application, run by the engine, and the frames about it.
-// Does not own: the code, the other branches of the worker (task-runner.ts).
+// Does not own: the code, the other branches of the worker (task-runner.ts), its events (worker-events.ts), its progress
+// (worker-progress.ts).
 
 /** The attempts of a branch that has not failed. */
 const NO_ATTEMPTS = { branch: 1, waiting: false }
@@ -65,6 +63,7 @@ export class WorkerBranch implements RunOwner {
   readonly #start: StartFrame
   /** Undefined where it is not stored. */
   readonly #store: WorkerDurability | undefined
+  readonly #events: WorkerEvents
   #run: Run | undefined
   #n = 0
   /** The numbers of messages that it got. */
@@ -75,10 +74,6 @@ export class WorkerBranch implements RunOwner {
   /** The state that the owner has. */
   #sent: State
   #phase: 'made' | 'running' | 'ended' = 'made'
-  /** Chunks and steps that the owner has not given credit for. */
-  #ahead = 0
-  #chunk = false
-  #waiting: (() => void)[] = []
 
   constructor(start: StartFrame, world: TaskWorld) {
     this.#start = start
@@ -94,7 +89,7 @@ export class WorkerBranch implements RunOwner {
       sendInWords({ type: 'log', level, text, data, ...(at && { at }) }),
     )
     const all = { ...settings, logger, graceMs: start.graceMs, interceptors }
-    const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#emitted(event, tracker)
+    const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#events.emitted(event, tracker)
     this.#system = new WorkerSystem(all, start, code.executors, world.delivery, emitted)
     this.#system.hears = new Set(start.hears)
     this.#system.carryStep = stepCarrier(start, this.#questions)
@@ -115,9 +110,15 @@ export class WorkerBranch implements RunOwner {
       },
       this.#system,
     )
+    this.#events = new WorkerEvents(this.#app, this.#system, start, {
+      send,
+      sendInWords,
+      sendChunk: (chunk) => this.#sendChunk(chunk),
+      sendWaits: () => this.#sendWaits(),
+    })
     if (this.#store !== undefined) failOnStoreLoss(this.#app, this.#store.journal)
     this.#n = start.messages.length
-    this.#resume(plan)
+    resumeFrom(this.#app, plan, start, world)
     this.#sequenceId = this.#app.checkpoint.sequenceId
     this.#sent = this.#app.checkpoint.state
     this.#self = makeAppActor(this.#app, { id: start.key })
@@ -134,34 +135,17 @@ export class WorkerBranch implements RunOwner {
     return new WorkerDurability(this.#start, data, this.#system.clock, link, () => ({ n: this.#n, left: this.#left() }))
   }
 
-  #resume(plan: Plan): void {
-    const { resume } = this.#start
-    if (resume === undefined) return
-    const { checkpoint, visits, kept, attempts, tries, recovered } = resume
-    const progress: BranchProgress = {
-      checkpoint: { ...checkpoint, state: stateOf(plan, checkpoint.state) },
-      visits,
-      inStep: kept === undefined ? undefined : this.#world.kept(kept),
-      startedAt: undefined,
-      ended: false,
-      attempts,
-      tries,
-      recovered,
-    }
-    restoreProgress(this.#app, progress)
-  }
-
   /** Runs it, unless it has ended before. */
   begin(): void {
     if (this.#phase !== 'made') return
     this.#phase = 'running'
-    const { paced, deep, messages, resume } = this.#start
+    const { deep, messages, resume } = this.#start
     const app = this.#app
     if (messages.length > 0) app.mailbox.putBack(messages.map((one, i) => this.#received(i + 1, one)))
     const onStep = (step: CommittedStep, { path }: StepOrigin): Promise<void> =>
       this.#questions.ask({ method: 'step', step, path }).then(() => undefined)
     const request = createRequest(app.inputs, {
-      waitForReader: () => this.#waitForReader(paced),
+      waitForReader: () => this.#events.waitForReader(),
       ...(deep && { onStep, deep }),
     })
     this.#run = new Run(app, request, runLoop, this)
@@ -193,9 +177,7 @@ export class WorkerBranch implements RunOwner {
         run?.waits?.releaseSiblings(frame.error && { reason: thrown(frame.error.reason) })
         return this.#sendWaits()
       case 'credit':
-        this.#ahead -= frame.n
-        if (this.#ahead < this.#start.credit) for (const go of this.#waiting.splice(0)) go()
-        return
+        return this.#events.credit(frame.n)
       case 'hears':
         this.#system.hears = new Set(frame.types)
         return
@@ -234,21 +216,8 @@ export class WorkerBranch implements RunOwner {
   }
 
   ended(run: Run, result: RunResult): void {
-    const { attempts, leaked } = run
-    const { inStep, ended: complete, ...past } = progressOf(this.#app, undefined)
-    const over = inStep === undefined || this.#store !== undefined || result.status === 'finished'
-    const kept = over ? undefined : this.#world.keep(inStep)
-    const facts = {
-      ...(kept !== undefined && { kept }),
-      complete,
-      past: { attempts: past.attempts, tries: past.tries, recovered: past.recovered },
-      attempts: attempts?.branch ?? 1,
-      recovered: attempts?.recovered === true,
-      leaked,
-      skipped: this.#system.takeSkipped(),
-    }
-    const error = result.status === 'failed' ? result.error : undefined
-    const frame = { type: 'ended', ...facts, status: result.status, ...(error !== undefined && { error }) } as const
+    const local = this.#store === undefined ? this.#world : undefined
+    const frame = endedFrame(run, result, this.#system.takeSkipped(), local)
     try {
       this.#send(frame)
     } catch (fault) {
@@ -261,18 +230,7 @@ export class WorkerBranch implements RunOwner {
 
   /** It was cancelled before it began. */
   #cancelled(): void {
-    const past = { attempts: 1, tries: 0, recovered: false, ...this.#start.resume }
-    this.#send({
-      type: 'ended',
-      status: 'cancelled',
-      past: { attempts: past.attempts, tries: past.tries, recovered: past.recovered },
-      attempts: past.attempts,
-      recovered: past.recovered,
-      complete: false,
-      leaked: [],
-      skipped: this.#system.takeSkipped(),
-      ...defined({ kept: this.#start.resume?.kept }),
-    })
+    this.#send(cancelledFrame(this.#start, this.#system.takeSkipped()))
     this.#end()
   }
 
@@ -323,48 +281,7 @@ export class WorkerBranch implements RunOwner {
   }
 
   #sendWaits(): void {
-    const run = this.#run
-    const waits = run?.cancellation === undefined ? run?.waits : undefined
-    const open = [...(waits ?? [])].map(({ kinds, from }) => ({ kinds, from }))
-    this.#send({
-      type: 'waits',
-      n: this.#n,
-      waits: {
-        level: waits?.level ?? 'nothing',
-        mayWithdraw: waits?.mayWithdraw === true,
-        open,
-        pending: [...pendingIn(this.#app)],
-        due: [...dueIn(this.#app)],
-        unread: this.#app.mail?.size ?? 0,
-      },
-    })
-  }
-
-  #emitted(event: AnyEvent, tracker: Tracker | undefined): void {
-    const { type } = event
-    if (type === 'wait' || type === 'wake') this.#sendWaits()
-    const heard =
-      this.#start.watched || tracker === OWNERS_TRACKER || this.#system.hears.has(type) || type === 'progress' // the owner shows it
-    if (!heard) {
-      this.#system.skip()
-      if (type === 'retry') this.#sendWaits()
-      return
-    }
-    if (type === 'chunk') this.#chunk = true
-    const skipped = this.#system.takeSkipped()
-    const tracked = tracker === OWNERS_TRACKER
-    const own = event.path.length === this.#app.path.length
-    if (event.type === 'chunk' && own) {
-      const { source, sequenceId, chunk } = event
-      return this.#sendPart('chunk', () => this.#sendChunk({ source, sequenceId, chunk, tracked, skipped }))
-    }
-    const frame: UpFrame = { type: 'event', event: eventData(event, own), tracked, skipped }
-    if (type === 'chunk' || type === 'log') return this.#sendPart(type, () => this.#send(frame))
-    try {
-      this.#send(frame)
-    } catch {
-      this.#world.sendInWords(frame)
-    }
+    this.#send({ type: 'waits', n: this.#n, waits: waitsOf(this.#app) })
   }
 
   #sendChunk(chunk: ChunkData): void {
@@ -372,28 +289,4 @@ export class WorkerBranch implements RunOwner {
     this.#sendFacts()
     this.#world.sendChunk(chunk)
   }
-
-  /** Sends what is left out where it cannot cross. */
-  #sendPart(type: 'chunk' | 'log', send: () => void): void {
-    try {
-      send()
-    } catch (error) {
-      const path = printPath(this.#app.path)
-      this.#system.logger.error(`A ${type} of the branch "${path}" cannot cross its channel.`, error)
-      emit(this.#app, { type: 'fault', where: `${type} of "${path}"`, error })
-    }
-  }
-
-  /** Counts what is ahead of the owner, and waits for credit. */
-  #waitForReader(paced: boolean): Promise<void> | undefined {
-    if (!paced && !this.#chunk) return undefined
-    if (this.#chunk) this.#chunk = false
-    else this.#send({ type: 'pace' })
-    this.#ahead += 1
-    if (this.#ahead < this.#start.credit) return undefined
-    return new Promise((resolve) => void this.#waiting.push(resolve))
-  }
 }
-
-/** Stands for the tracker of the owner, which records what arrives there. */
-const OWNERS_TRACKER: Tracker = { track() {} }

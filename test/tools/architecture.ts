@@ -48,7 +48,6 @@ const ONE_IDEA: Readonly<Record<string, string>> = {
   'src/remote/frame-rules.ts': 'the form of every frame',
   'src/remote/frames.ts': 'the frames between a branch and its owner',
   'src/remote/remote-branch.ts': 'the owner of one branch that runs elsewhere',
-  'src/remote/worker-branch.ts': 'one branch in a worker',
   'src/remote/owner-journals.ts': 'the calls of a worker, by the journals of its owner',
   'src/remote/worker-journal.ts': 'the journal of one application in a worker',
   'src/jobs/job-driver.ts': 'the tasks of one executor over an engine of jobs',
