@@ -10,11 +10,12 @@ import type { InterceptedStep } from '../lifecycle/interceptor.js'
 import type { Permits } from '../parallel/limit.js'
 import type { AppJournal } from '../persistence/app-journal.js'
 import type { Tracker } from '../tracking/tracker.js'
-import { type AnyActorRef, stopActor } from './actor/create-actor.js'
+import type { AnyActorRef } from './actor/create-actor.js'
 import { type AppFacts, type AppSetup, factsOf, NO_VISITS } from './app-facts.js'
 import { belowCancellation, type Cancellation, createCancellation } from './cancel/cancellation.js'
 import { Deadline } from './cancel/deadline.js'
 import { abandonStep } from './cancel/leak.js'
+import { abandonSubApps, eachSubRun } from './cancel/sub-apps.js'
 import type { Checkpoint } from './checkpoint.js'
 import { emit } from './emit.js'
 import type { EventSource } from './event-source.js'
@@ -32,7 +33,8 @@ import type { ReportedAttempt, StepReport } from './step/report.js'
 import type { AppSystem } from './system.js'
 
 // Owns: an application and its run: the facts of each, what a cancel reaches, when a run has ended.
-// Does not own: the loop over the steps (run/loop.ts), one attempt at a step (step/attempt.ts), branches (map/).
+// Does not own: the loop over the steps (run/loop.ts), one attempt at a step (step/attempt.ts), branches (map/), the end of
+// applications that a step made (cancel/sub-apps.ts).
 // A1  One run at a time. The next one replaces the last: its cancel, its attempts and its leaks are gone with it.
 // A2  A checkpoint is replaced as a whole, so its state, position and next action always belong to one step.
 // R1  A run ends exactly once: by its loop, or from outside when its code is abandoned or its actor is stopped.
@@ -286,9 +288,8 @@ export class Run {
   /** Resolves when it has ended. */
   over(): Promise<void> {
     if (!this.running) return Promise.resolve()
-    const over: (() => void)[] = this.#over ?? []
-    this.#over = over
-    return new Promise((resolve) => void over.push(resolve))
+    this.#over ??= []
+    return new Promise((resolve) => void this.#over?.push(resolve))
   }
 
   /** Fires every signal below (R2). Has no effect while nothing runs. */
@@ -304,7 +305,7 @@ export class Run {
     this.attempts?.release()
     const { step } = this
     step?.cancel(cancellation)
-    this.#eachBelow((run) => run.cancel(belowCancellation(cancellation)))
+    eachSubRun(this, (run) => run.cancel(belowCancellation(cancellation)))
     step?.map?.cancelAll()
   }
 
@@ -316,14 +317,14 @@ export class Run {
     if (step?.map !== undefined) return step.map.abandon()
     if (this.interceptorCalls?.size) return // the rest ends by itself
     if (this.subApps === undefined) return this.#abandonCode(cancellation)
-    void ifStill(this, this.abandonSubApps(), () => this.#abandonCode(cancellation))
+    void ifStill(this, abandonSubApps(this), () => this.#abandonCode(cancellation))
   }
 
   #abandonCode(cancellation: Cancellation): void {
-    const { attempt } = this
-    const codeRuns = attempt?.open === true
+    const { attempt, step } = this
     attempt?.close()
-    if (attempt !== undefined) abandonStep(this, attempt, codeRuns || this.app.system.outage?.waiting !== true)
+    if (attempt !== undefined)
+      abandonStep(this, attempt, step !== undefined || this.app.system.outage?.waiting !== true)
     this.#dropAttempt()
     this.finish(cancelledRun(this, cancellation))
   }
@@ -341,7 +342,7 @@ export class Run {
     this.cancel(cancellation)
     const { step } = this
     step?.map?.stop()
-    this.#eachBelow((run) => run.stop(cancellation))
+    eachSubRun(this, (run) => run.stop(cancellation))
     step?.close()
     this.permit?.dispose()
     this.finish(cancelledRun(this, this.cancellation ?? cancellation))
@@ -360,35 +361,5 @@ export class Run {
     else if (maker?.run !== undefined)
       maker.run.waitState.countBelow('waiting', Number(isSuspended(after)) - Number(isSuspended(before)))
     else if (this.cancellation === undefined) this.app.system.store?.tree.waits(after)
-  }
-
-  #eachBelow(act: (run: Run) => void): void {
-    for (const { run } of this.subApps?.values() ?? []) if (run !== undefined) act(run)
-  }
-
-  /** The step has ended: cancels the runs of its applications, waits for them, and stops their actors. */
-  async endSubApps(): Promise<void> {
-    const { clock, graceMs } = this.app.system
-    const grace = new Deadline(clock, this.app.system.passed() + graceMs, () => this.#eachBelow((run) => run.abandon()))
-    this.#eachBelow((run) => run.cancel(createCancellation('parent', 'parent', this.app.system.passed())))
-    await this.#dropSubApps()
-    grace.clear()
-  }
-
-  /** Abandons the runs of the applications of a step that is abandoned. */
-  abandonSubApps(): Promise<void> {
-    this.#eachBelow((run) => run.abandon())
-    return this.#dropSubApps()
-  }
-
-  async #dropSubApps(): Promise<void> {
-    const below = [...(this.subApps?.values() ?? [])]
-    await Promise.all(below.map(({ ended }) => ended))
-    if (this.subApps === undefined) return // dropped meanwhile
-    this.subApps = undefined
-    for (const { run, self } of below) {
-      this.takeLeaks(run?.leaked ?? [])
-      stopActor(self, this.app.self)
-    }
   }
 }

@@ -7,7 +7,7 @@ import { runWithEvents } from './run/run-with-events.js'
 import { behindContext } from './step/context.js'
 
 // Owns: applications that an action makes: their place in the tree, and their part in what the action waits for.
-// Does not own: how they end with the step (application.ts).
+// Does not own: how they end with the step (cancel/sub-apps.ts).
 
 /**
  * Makes an application inside an action.

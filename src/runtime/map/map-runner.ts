@@ -11,8 +11,7 @@ import type { BranchTask } from '../../parallel/task.js'
 import type { MapJournal } from '../../persistence/app-journal.js'
 import type { BranchStore } from '../../persistence/branch-store.js'
 import type { Tracker } from '../../tracking/tracker.js'
-import { Carrier } from '../actor/carrier.js'
-import { type AnyActorRef, makeActor } from '../actor/create-actor.js'
+import type { AnyActorRef } from '../actor/create-actor.js'
 import type { Application, Run } from '../application.js'
 import { type Cancellation, createCancellation } from '../cancel/cancellation.js'
 import { BranchMessages } from '../message/branch-messages.js'
@@ -30,7 +29,7 @@ import { emitStart, type MapAttempt, trackerBelow } from './map-visit.js'
 import { openFeed } from './open-feed.js'
 import { cancelledBy, closingCancellation, errorOfMap } from './outcome.js'
 import { branchIdsOf, type RecordingMap, recordBranchResult, type Settling } from './record-branch-result.js'
-import { reducerLogic, reducerSetup } from './reducer-actor.js'
+import { REDUCER, startReducer } from './reducer-actor.js'
 import { Watcher } from './watch.js'
 
 // Owns: the branches of one visit of a map action: settling them, and the effects of the map's decisions.
@@ -39,8 +38,6 @@ import { Watcher } from './watch.js'
 // M1  Every branch settles exactly once; a later event for its key is ignored.
 // M2  The map ends only when no branch lives and the source is closed, or when they were abandoned or stopped.
 // M3  Once the map closes, no branch starts. Unless it is stopped, the rest of a source of known length gets results.
-
-const REDUCER = 'reduce'
 
 export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   readonly app: Application
@@ -91,6 +88,9 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     for (const effect of this.table.apply(event)) this.#perform(effect)
   }
 
+  /** The map's own code, or that of its source, has failed. */
+  readonly #fault = (error: unknown): void => this.#send({ type: 'close', why: { kind: 'fault', error } })
+
   #perform(effect: MapEffect): void {
     switch (effect.type) {
       case 'close':
@@ -111,20 +111,15 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   /** Runs the branches and the reducer. @returns a promise of the update; it rejects once every branch has ended */
   begin(self: AnyActorRef): Promise<unknown> {
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw, this.#messages)
-    const fault = (error: unknown): void => this.#send({ type: 'close', why: { kind: 'fault', error } })
-    const setup = reducerSetup(this, this.#fanOut, {
-      failed: fault,
+    const { reducer, folding } = startReducer(this, this.#fanOut, self, {
+      failed: this.#fault,
       enough: () => this.settleNow(),
       idle: () => this.#messages.check(),
     })
-    this.#folding = setup.folding
-    const input = new Carrier('teasel.reducer', setup)
-    this.reducer = makeActor(reducerLogic, { id: REDUCER, parent: self, input })
-    this.reducer.start()
+    this.reducer = reducer
+    this.#folding = folding
     const graceMs = this.#fanOut.graceMs ?? this.app.system.graceMs
-    this.#completion = new Completion(this, self, this.reducer, this.#folding, graceMs, (end) =>
-      this.#send({ type: 'end', end }),
-    )
+    this.#completion = new Completion(this, self, reducer, folding, graceMs, (end) => this.#send({ type: 'end', end }))
     try {
       this.#watcher?.open()
       this.tracker = trackerBelow(this.app, this.step, this.#fanOut)
@@ -138,7 +133,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
         restored: () => this.#restored(),
         closed: () => closedBy(this.table.state) !== undefined,
         cut: () => this.isCut,
-        fault,
+        fault: this.#fault,
       })
       this.#feed = opened.feed
       this.store = opened.store
@@ -146,7 +141,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
       this.#send({ type: 'counted', total: opened.feed.length })
       if (!this.restoring) this.#restored()
     } catch (error) {
-      fault(error)
+      this.#fault(error)
     }
     emitStart(this, this.#fanOut)
     this.#send({ type: 'judge' })
@@ -161,7 +156,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     try {
       if (this.#starter.fill(this.#feed) === 'end') this.#exhausted()
     } catch (error) {
-      this.#send({ type: 'close', why: { kind: 'fault', error } })
+      this.#fault(error)
     }
     this.#send({ type: 'free' })
     this.#look()
@@ -220,7 +215,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   }
 
   concluded(fatal: Fatal | undefined): void {
-    if (fatal !== undefined) this.#send({ type: 'close', why: { kind: 'fault', error: fatal.error } })
+    if (fatal !== undefined) this.#fault(fatal.error)
     this.#look()
   }
 

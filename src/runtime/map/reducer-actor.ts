@@ -2,7 +2,7 @@ import type { AnyActorRef, AnyEventObject } from 'xstate'
 import type { FanOut } from '../../parallel/fan-out.js'
 import type { AnyResult } from '../../parallel/results.js'
 import { Carrier } from '../actor/carrier.js'
-import { isActive } from '../actor/create-actor.js'
+import { isActive, makeActor } from '../actor/create-actor.js'
 import type { LooseLogic } from '../actor/logic.js'
 import { isStop } from '../actor/xstate-events.js'
 import { reduceAgain } from '../step/retry.js'
@@ -12,25 +12,13 @@ import type { MapVisit } from './map-visit.js'
 // Owns: the actor that gets the results of one map as they settle; its output is the update.
 // Does not own: the fold (folding.ts), when a map has enough (map-state.ts).
 
-export interface ReducerSetup {
+/** The id of its actor below the actor of the map. */
+export const REDUCER = 'reduce'
+
+interface ReducerSetup {
   readonly folding: Folding
   /** Begins to fold. @returns a function to call after each failure: {@link reduceAgain} */
   readonly attempts: () => ReturnType<typeof reduceAgain>
-}
-
-/** The parts of the reducer of a map. */
-export function reducerSetup(
-  { run, step }: MapVisit,
-  { fold, defaults }: FanOut,
-  callbacks: FoldCallbacks,
-): ReducerSetup {
-  const { node, inputs } = step
-  const folding = createFolding({
-    ...{ fold, state: () => step.fresh(), inputs, signal: () => step.signal },
-    within: (code) => step.within(code),
-    ...callbacks,
-  })
-  return { folding, attempts: () => reduceAgain(run, node, defaults.retry) }
 }
 
 type Status = 'active' | 'done' | 'error' | 'stopped'
@@ -58,7 +46,7 @@ class ReducerSnapshot {
 }
 
 /** The actor that gathers settled branches and folds them into the parent's state. */
-export const reducerLogic: LooseLogic<ReducerSnapshot> = {
+const reducerLogic: LooseLogic<ReducerSnapshot> = {
   getInitialSnapshot(_scope, input) {
     const setup = Carrier.read<ReducerSetup>(input as object)
     if (setup === undefined) throw new TypeError('A reducer actor is made by the engine.')
@@ -87,6 +75,25 @@ export const reducerLogic: LooseLogic<ReducerSnapshot> = {
     }
   },
   getPersistedSnapshot: ({ status, context }) => ({ status, output: undefined, error: undefined, context }),
+}
+
+/** Starts the reducer of a map below its actor. */
+export function startReducer(
+  { run, step }: MapVisit,
+  { fold, defaults }: FanOut,
+  parent: AnyActorRef,
+  callbacks: FoldCallbacks,
+): { readonly reducer: AnyActorRef; readonly folding: Folding } {
+  const { node, inputs } = step
+  const folding = createFolding({
+    ...{ fold, state: () => step.fresh(), inputs, signal: () => step.signal },
+    within: (code) => step.within(code),
+    ...callbacks,
+  })
+  const setup: ReducerSetup = { folding, attempts: () => reduceAgain(run, node, defaults.retry) }
+  const reducer = makeActor(reducerLogic, { id: REDUCER, parent, input: new Carrier('teasel.reducer', setup) })
+  reducer.start()
+  return { reducer, folding }
 }
 
 async function finish({ folding, attempts }: ReducerSetup, self: AnyActorRef): Promise<void> {

@@ -8,6 +8,7 @@ import type { Application, Run } from '../application.js'
 import { createCancellation, TIMEOUT } from '../cancel/cancellation.js'
 import { Deadline } from '../cancel/deadline.js'
 import { leakCode } from '../cancel/leak.js'
+import { eachSubRun, endSubApps } from '../cancel/sub-apps.js'
 import { type Attempt, closeAttempt, endAttempt, logLateStep, startAttempt, wrap } from './attempt.js'
 import { attemptsOf } from './attempts.js'
 import { inputsAgain } from './inputs.js'
@@ -32,7 +33,7 @@ export async function performGuarded(run: Run, first: Attempt, body: RunBody): P
     } catch (error) {
       if (!run.running) throw error
       closeAttempt(run)
-      if (run.subApps !== undefined) await run.endSubApps() // G2
+      if (run.subApps !== undefined) await endSubApps(run) // G2
       if (!goesOn(run)) throw error
       const delayMs = delayOf(run, { subject: node.subject, retry, error, attempt, begun })
       if (delayMs === undefined) return rescue(run, step, body, error)
@@ -110,7 +111,7 @@ async function performInTime(run: Run, step: Attempt, body: RunBody, limit: Limi
     app.system.lookAtWall()
     const cancellation = createCancellation('parent', TIMEOUT, now, late)
     step.cancel(cancellation)
-    for (const below of run.subApps?.values() ?? []) below.run?.cancel(cancellation)
+    eachSubRun(run, (below) => below.cancel(cancellation))
     step.deadline?.clear()
     step.deadline = new Deadline(clock, now + graceMs, () => {
       abandonCode(run, step, now)
@@ -135,7 +136,7 @@ async function performInTime(run: Run, step: Attempt, body: RunBody, limit: Limi
 
 /** Abandons the code of an attempt; it takes no permit again. */
 function abandonCode(run: Run, step: Attempt, since: number): void {
-  for (const below of run.subApps?.values() ?? []) below.run?.abandon()
+  eachSubRun(run, (below) => below.abandon())
   step.close()
   leakCode(run, step.node, since)
   run.permit?.dispose()

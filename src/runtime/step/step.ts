@@ -16,6 +16,7 @@ import { PersistenceError } from '../../store-errors.js'
 import { Carrier } from '../actor/carrier.js'
 import { AppSnapshot } from '../actor/snapshot.js'
 import type { Application, Run } from '../application.js'
+import { endSubApps } from '../cancel/sub-apps.js'
 import type { Checkpoint } from '../checkpoint.js'
 import { committing } from '../durability.js'
 import { emit, isObserved } from '../emit.js'
@@ -92,7 +93,7 @@ type Settled = Error | undefined | Promise<Error | undefined>
  */
 export function finishStep(run: Run, node: PlanNode, update: unknown): Settled {
   closeAttempt(run)
-  if (run.subApps !== undefined) return ifStill(run, run.endSubApps(), () => checkAndCommit(run, node, update)) // C4
+  if (run.subApps !== undefined) return ifStill(run, endSubApps(run), () => checkAndCommit(run, node, update)) // C4
   return checkAndCommit(run, node, update)
 }
 
@@ -115,7 +116,7 @@ function checkAndCommit(run: Run, node: PlanNode, update: unknown): Settled {
 export async function failStep(run: Run, node: PlanNode, thrown: unknown): Promise<Error | undefined> {
   closeAttempt(run)
   if (run.attempts !== undefined) run.attempts.recovering = undefined // the update of a fallback was refused
-  if (run.subApps !== undefined) await run.endSubApps()
+  if (run.subApps !== undefined) await endSubApps(run)
   if (!run.running) return undefined // C4
   const { cancellation } = run
   if (cancellation === undefined) return recover(run, node, thrown)
