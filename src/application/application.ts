@@ -228,6 +228,8 @@ export interface Application<in out S extends object, in out A> extends AsyncDis
    *
    * Does nothing when nothing runs, or the path or the map is unknown. Default reason: a {@link CancelledError}.
    * @returns the outcome, a {@link CancelAnswer}
+   * @throws {PersistenceError} when it cannot be stored: the run rejects with the same error, and is interrupted. Cancel
+   * it again.
    *
    * Do not await it in an action of the same application: the run ends only when that action has ended, so they would
    * wait for each other until the grace period expires.

@@ -11,7 +11,7 @@ import { checkCount, createLimit, type Limit, semaphoreOf } from '../parallel/li
 import { makeAppActor } from '../runtime/actor/app-actor.js'
 import { type AnyActorRef, isActive, stopActor } from '../runtime/actor/create-actor.js'
 import type { Application } from '../runtime/application.js'
-import { flushInTime } from '../runtime/durability.js'
+import { flushInTime, lostStore } from '../runtime/durability.js'
 import { type CancelCommand, cancelAt } from '../runtime/message/commands.js'
 import { allDue, allPending } from '../runtime/message/pending.js'
 import { storeAndSend } from '../runtime/message/stored-messages.js'
@@ -197,6 +197,8 @@ export class LiveApplication implements AsyncDisposable {
     checkOptions('cancel', options, 'path map reason')
     const answer = await cancelAt(this.#app, options, () => this.#over())
     await flushInTime(this.#app)
+    const lost = answer === 'cancelled' ? lostStore(this.#app) : undefined
+    if (lost !== undefined) throw lost.error
     return answer
   }
 

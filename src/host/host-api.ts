@@ -103,7 +103,7 @@ export interface Host<Graphs> extends AsyncDisposable {
    * @param ref `reason`: stored with the cancel, and the reason of the signals below
    * @returns `cancelled`: it has ended, or ends now; `requested`: another process holds it, and ends it at its next
    * heartbeat at the latest; `ended` or `settled`: it had ended before; `unknown`: there is no such run or path
-   * @throws {PersistenceError} when the store is unavailable
+   * @throws {PersistenceError} when the store is unavailable: the run goes on when it is back. Cancel it again
    */
   cancel(
     ref: PlaceRef & { readonly map?: string; readonly reason?: unknown },

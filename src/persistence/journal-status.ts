@@ -21,8 +21,9 @@ import type { EnteredMap } from './summary-waits.js'
 //     process has not died. A host that found it interrupted would take and release it until its delay is over.
 // F3  The summary of a root that waits is stored again when a question below has changed: the store compares it with
 //     the messages that are there.
-// F4  A run does not answer that it has ended by itself before its store has that. A failure and a cancel are answered
-//     without it: they are stored as well as it can be.
+// F4  A run does not answer that nothing of it goes on before its store has that: a halt, an end, and a cancel for good.
+//     A failure and a cut are answered without it, and stored as well as it can be: another run goes on at that step
+//     whether the store has them or not.
 
 export class JournalStatus {
   readonly #journal: StatusJournal
@@ -96,16 +97,22 @@ export class JournalStatus {
 
   /**
    * The run of the root has ended.
-   * @returns the fault of the store, where it does not have a halt or an end that no row holds (F4)
+   * @param status `cancelled`: for good; `cut`: by any other cancel
+   * @returns the fault of the store, where it does not have a halt, an end or a cancel for good (F4)
    */
-  async ended(status: 'halted' | 'finished' | 'failed' | 'cancelled'): Promise<{ readonly error: Error } | undefined> {
+  async ended(
+    status: 'halted' | 'finished' | 'failed' | 'cancelled' | 'cut',
+  ): Promise<{ readonly error: Error } | undefined> {
     const { scope } = this.#journal
     const { tree } = scope
-    if (tree.running) this.#endRoot(status === 'cancelled' ? this.#cutOff : status)
     const app = this.#app
-    const refused = await tree.settled(!app.isStored)
-    const endedByItself = app.status === 'finished' || app.status === 'halted'
-    return refused && !app.isStored && endedByItself ? { error: scope.end(refused.error) } : undefined
+    if (tree.running) this.#endRoot(status === 'cancelled' || status === 'cut' ? this.#cutOff : status)
+    const isStored = (): boolean => app.isStored && (status !== 'cancelled' || app.status === 'cancelled')
+    const refused = (await tree.settled(!app.isStored)) ?? scope.fault
+    const isLast = status === 'cancelled' || app.status === 'finished' || app.status === 'halted'
+    if (refused === undefined || !isLast || isStored()) return undefined
+    scope.requests.reopen()
+    return { error: scope.end(refused.error) }
   }
 
   /** A run of a root has ended that was cancelled for good before: only the lease of its claim ends. */

@@ -86,6 +86,12 @@ export class RunRequests {
     this.#open.clear()
   }
 
+  /** The run has ended, and its store does not have that: they are obeyed again (Q1). */
+  reopen(): void {
+    for (const id of this.#past) this.#begun.delete(id)
+    this.#past = []
+  }
+
   /** Requests that are obeyed no more (Q2). */
   drop(messages: readonly StoredMessage[]): void {
     for (const { id } of messages) {

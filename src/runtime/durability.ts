@@ -167,8 +167,8 @@ export function timingOf({ parent, run }: Application): StoredTiming {
 
 /**
  * Stores the result of a run, where its last step does not hold it.
- * @returns the result; of a root that ended by itself, and that its store does not have so, a failure with the fault of
- * the store
+ * @returns the result; of a root of which nothing goes on, and that its store does not have so, a failure with the fault
+ * of the store
  */
 export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
   const { app, attempts } = run
@@ -178,7 +178,8 @@ export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
   const written = writeEnd(app, result, facts)
   const end = async (): Promise<RunResult> => {
     await written
-    const fault = parent === undefined && (await journal?.summary.ended(result.status))
+    const isCut = result.status === 'cancelled' && !isFinal(result.cancellation.cause)
+    const fault = parent === undefined && (await journal?.summary.ended(isCut ? 'cut' : result.status))
     return fault ? failedRun(app, fault.error) : result
   }
   return parent === undefined || written !== undefined ? end() : result
@@ -236,6 +237,12 @@ export function failOnStoreLoss({ system }: Application, { scope }: AppJournal):
     system.outage = scope.outage
     system.outage.lost = (error) => system.root?.cancel(error, 'store', 'store')
   } else scope.outage = system.outage
+}
+
+/** The fault of a store that ended the last run of an application. Undefined where there is none. */
+export function lostStore({ journal, run }: Application): { readonly error: unknown } | undefined {
+  const { cause, reason } = run?.cancellation ?? {}
+  return journal?.scope.fault ?? (cause === 'store' ? { error: reason } : undefined)
 }
 
 /** Resolves when nothing is being stored, or after the grace period: a cancel does not wait for an unavailable store. */

@@ -1,5 +1,5 @@
-import { createApplication, defineMessage, defineState, type as typeOf } from 'teasel'
-import { createPersister, type Group, memoryPersister, PersistenceError, type Persister } from 'teasel/persistence'
+import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
+import { cancelStored, createPersister, type Group, memoryPersister, PersistenceError, type Persister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
@@ -26,9 +26,11 @@ const ask = kit.action({
 })
 const asks = kit.graph({ actions: { ask } })
 
-/** A store whose saves of summaries alone a test answers. */
+/** A store whose saves a test answers. */
 interface Held {
   readonly persister: Persister
+  /** Decides on each save with rows: undefined lets it through. */
+  onRows: (group: Group) => Promise<void> | undefined
   /** Decides on each save without rows: undefined lets it through. */
   onSummaries: (group: Group) => Promise<void> | undefined
   status(): Promise<string | undefined>
@@ -40,11 +42,12 @@ function held(clock: ManualClock): Held {
     persister: createPersister(
       overDriver(driver, {
         async save(group) {
-          if (group.rows.length === 0) await made.onSummaries(group)
+          await (group.rows.length === 0 ? made.onSummaries(group) : made.onRows(group))
           await driver.save(group)
         },
       }),
     ),
+    onRows: () => undefined,
     onSummaries: () => undefined,
     status: async () => (await driver.find(root))?.summary?.status,
   }
@@ -239,5 +242,133 @@ describe('a run whose end no row holds', () => {
     clock.advance(5_000)
     await flush()
     expect(ended).toEqual(['failed'])
+  })
+})
+
+describe('a run that ends while its store is away', () => {
+  const setUp = (whenUnavailable: 'wait' | 'fail') => {
+    const clock = new ManualClock()
+    const store = held(clock)
+    const { persister } = store
+    const dir = folder()
+    const tracker = fileTracker({ dir })
+    let busy = true
+    const work = kit.action({
+      reads: [],
+      writes: ['n', 'answer'],
+      async run({ context }) {
+        const { body } = await context.receiveOne(approve)
+        if (busy) throw new RangeError('busy')
+        return { n: 1, answer: body }
+      },
+    })
+    const options = { appId: 'run', entrypoint: 'work', state: {}, clock, logger: quiet, whenUnavailable } as const
+    const open = () => resumeOrCreate(kit.graph({ actions: { work } }), { ...options, persister, tracker })
+    const goAway = () => {
+      store.onRows = store.onSummaries = away
+    }
+    const comeBack = () => {
+      store.onRows = store.onSummaries = () => undefined
+      busy = false
+    }
+    const log = async () => (await fileReader({ dir }).describe({ runId: 'run' }))?.run
+    const stored = async () => (await persister.describe({ runId: 'run' }))?.run.status
+    const due = () => persister.due()
+    return { clock, store, open, goAway, comeBack, log, stored, due, tracker }
+  }
+
+  it('is cancelled for good when its store has that, if it waits for it', async () => {
+    const { clock, open, goAway, comeBack, stored, tracker } = setUp('wait')
+    const app = await open()
+    await app.run({ whenWaiting: 'return' })
+    goAway()
+    let answered = false
+    const cancel = app.cancel({ reason: 'withdrawn' }).finally(() => {
+      answered = true
+    })
+    await flush()
+    expect([answered, await stored()]).toEqual([false, 'waiting'])
+
+    comeBack()
+    clock.advance(100)
+    expect(await cancel).toBe('cancelled')
+    expect([await stored(), (await app.run()).status]).toEqual(['cancelled', 'cancelled'])
+    await tracker[Symbol.asyncDispose]()
+  })
+
+  it('is not cancelled for good where its store cannot have that: run and cancel reject, and another run goes on', async () => {
+    const { store, open, goAway, comeBack, log, stored, tracker } = setUp('fail')
+    const app = await open()
+    const run = app.run()
+    await flushUntil(() => app.pending.length > 0)
+    goAway()
+    const lost = { code: 'persistence', fault: 'unavailable' }
+    const rejects = expect(run).rejects.toMatchObject(lost)
+
+    await expect(app.cancel({ reason: 'withdrawn' })).rejects.toMatchObject(lost)
+    await rejects
+    expect(await store.status()).not.toBe('cancelled')
+    comeBack()
+    await app.send(approve('yes'))
+    expect(await app.run()).toMatchObject({ status: 'finished', state: { answer: 'yes' } })
+    await tracker[Symbol.asyncDispose]()
+    expect([await stored(), (await log())?.status]).toEqual(['finished', 'finished'])
+  })
+
+  it('is cancelled for good by a further cancel, once its store is back', async () => {
+    const { open, goAway, comeBack, log, stored, tracker } = setUp('fail')
+    const app = await open()
+    await app.run({ whenWaiting: 'return' })
+    goAway()
+    await expect(app.cancel({ reason: 'withdrawn' })).rejects.toMatchObject({ fault: 'unavailable' })
+    comeBack()
+    await app.run({ whenWaiting: 'return' }).catch(() => {}) // the outcome of the run that was lost
+    await app.run({ whenWaiting: 'return' })
+
+    expect(await app.cancel({ reason: 'withdrawn' })).toBe('cancelled')
+    await tracker[Symbol.asyncDispose]()
+    expect([await stored(), await log()]).toMatchObject(['cancelled', { status: 'cancelled' }])
+  })
+
+  it('obeys the request of another process again, where its store could not have the cancel', async () => {
+    const { clock, store, open, comeBack, stored, tracker } = setUp('fail')
+    const { persister } = store
+    const app = await open()
+    const lost = expect(app.run()).rejects.toMatchObject({ fault: 'unavailable' })
+    await flushUntil(() => app.pending.length > 0)
+    expect(await cancelStored({ persister, appId: 'run', reason: 'withdrawn' })).toBe('requested')
+    store.onRows = away
+    clock.advance(10_000)
+    await lost
+    expect(await stored()).toBe('waiting')
+
+    comeBack()
+    const run = app.run()
+    await flushUntil(() => app.pending.length > 0)
+    clock.advance(10_000)
+    expect(await run).toMatchObject({ status: 'cancelled', reason: 'withdrawn' })
+    expect(await stored()).toBe('cancelled')
+    await tracker[Symbol.asyncDispose]()
+  })
+
+  it('has failed with its own error for its caller and its log; another run tries the step again', async () => {
+    const { clock, store, open, goAway, comeBack, log, stored, due, tracker } = setUp('fail')
+    const app = await open()
+    const run = app.run()
+    await flushUntil(() => app.pending.length > 0)
+    const busy = expect(run).rejects.toMatchObject({ code: 'action', cause: { message: 'busy' } })
+    await app.send(approve('yes'))
+    goAway()
+    await busy
+    expect(await store.status()).not.toBe('failed')
+    clock.advance(40_000)
+    await flush()
+    expect(await log()).toMatchObject({ status: 'failed', error: { code: 'action' } })
+
+    comeBack()
+    expect((await due()).items.map(({ runId }) => runId)).toEqual(['run'])
+    expect((await (await open()).run()).status).toBe('finished')
+    await tracker[Symbol.asyncDispose]()
+    expect([await stored(), (await log())?.status]).toEqual(['finished', 'finished'])
   })
 })

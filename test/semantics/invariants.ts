@@ -900,6 +900,8 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     F4: [
       '../persistence/stored-endings › has ended when its store has that, if it waits for a store that is away',
       '../persistence/stored-endings › rejects with the fault of its store otherwise, and ends when it is run again',
+      '../persistence/stored-endings › is not cancelled for good where its store cannot have that',
+      '../persistence/stored-endings › has failed with its own error for its caller and its log',
     ],
   },
   'persistence/lease.ts': {

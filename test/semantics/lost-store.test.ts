@@ -453,6 +453,7 @@ describe('a store that is awaited', () => {
         )
         await flush()
         let ended = false
+        let failure: unknown
         const end = {
           signal: async () => controller.abort('gone'),
           cancel: () => app.cancel(),
@@ -460,16 +461,23 @@ describe('a store that is awaited', () => {
           dispose: () => app[Symbol.asyncDispose](),
           reader: () => steps.return(undefined as never),
         }[door]
-        const ending = Promise.resolve(end()).then(() => {
-          ended = true
-        })
+        const ending = Promise.resolve(end())
+          .catch((error: unknown) => {
+            failure = error
+          })
+          .then(() => {
+            ended = true
+          })
         await flush()
         if (door !== 'signal') expect(ended).toBe(false)
         clock.advance(50)
         await flush()
         await ending
 
-        if (door !== 'reader') expect(await outcome).toBe(door === 'signal' ? 'gone' : 'cancelled')
+        // A cancel for good is answered by its store alone.
+        const refused = door === 'cancel' ? expect.objectContaining({ fault: 'unavailable' }) : undefined
+        expect(failure).toEqual(refused)
+        if (door !== 'reader') expect(await outcome).toEqual(refused ?? (door === 'signal' ? 'gone' : 'cancelled'))
         expect(app.state).toEqual({ n: 1, item: '' })
         away = false
         expect((await (await resumeOrCreate(graph, { ...waits, persister })).run()).state.n).toBe(3)
