@@ -1,5 +1,12 @@
 import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
-import { cancelStored, createPersister, type Group, memoryPersister, PersistenceError, type Persister } from 'teasel/persistence'
+import {
+  cancelStored,
+  createPersister,
+  type Group,
+  memoryPersister,
+  PersistenceError,
+  type Persister,
+} from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'

@@ -37,7 +37,7 @@ it('a step that is abandoned while it waits for its store ends: no code of it is
 
   const run = app.run()
   await flush()
-  void app.cancel()
+  void app.shutdown()
   await clock.fire(50)
 
   expect([(await run).status, told]).toEqual(['cancelled', ['step.start', ['step.end', 'cancelled']]])
