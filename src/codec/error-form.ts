@@ -1,5 +1,6 @@
 import { TeaselError } from '../errors.js'
-import { describeValue, isInstance, messageOf, nameOf, tryGet } from '../internal/guards.js'
+import { mostCollected } from '../internal/collected.js'
+import { describeValue, isInstance, isObject, messageOf, nameOf, tryGet } from '../internal/guards.js'
 import { errorClass, errorOfClass } from '../state/kind.js'
 
 /** The stored form of an error. */
@@ -27,8 +28,11 @@ export function errorParts(error: Error, inner: (value: unknown) => unknown): St
   const keep = (key: string): unknown => {
     const got = tryGet(() => ({ value: Reflect.get(error, key) as unknown }))
     if (got === undefined) return 'cannot be read'
-    return tryGet(() => ({ form: inner(got.value) }))?.form ?? describeValue(got.value)
+    return tryGet(() => ({ form: form(key, got.value) }))?.form ?? describeValue(got.value)
   }
+  const ours = isInstance(error, TeaselError) || BRAND in error
+  const form = (key: string, value: unknown): unknown =>
+    ours && key === 'results' && Array.isArray(value) ? summariesOf(value, inner) : inner(value)
   const names = [
     ...HIDDEN.filter((key) => Object.hasOwn(error, key)),
     ...Object.keys(error).filter((key) => !OWN.has(key)),
@@ -41,7 +45,25 @@ export function errorParts(error: Error, inner: (value: unknown) => unknown): St
     ...(typeof stack === 'string' ? { stack } : {}),
     props: names.map((key) => [key, keep(key)]),
     ...(made === undefined || made === classByName(nameOf(error)) ? {} : { made }),
-    ...(isInstance(error, TeaselError) || BRAND in error ? { ours: true } : {}),
+    ...(ours ? { ours: true } : {}),
+  }
+}
+
+/** How many results are around the error whose parts are told now. */
+let level = 0
+
+/** The results of a `ParallelError`: the key and the status of each, and the first errors. */
+function summariesOf(results: readonly unknown[], inner: (value: unknown) => unknown): readonly unknown[] {
+  let left = mostCollected(level)
+  level += 1
+  try {
+    return results.map((result) => {
+      if (!isObject(result)) return inner(result)
+      const { key, status, error } = result as Readonly<Record<string, unknown>>
+      return inner({ key, status, ...(error !== undefined && left-- > 0 && { error }) })
+    })
+  } finally {
+    level -= 1
   }
 }
 

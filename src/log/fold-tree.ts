@@ -6,6 +6,7 @@ import type { RunSummary, WorkerInfo } from '../read/run-summary.js'
 import { BRANCH_STATUSES, type BranchStatus, isOpen, type RunStatus, type StepStatus } from '../read/status.js'
 import type { AppNode, BranchPage, Due, MapNode, Pending, StepRecord } from '../read/tree.js'
 import type { WirePath } from '../read/wire-path.js'
+import { isRef } from './blob-ref.js'
 import type { RunFold } from './fold.js'
 import { type Above, aboveIn, branchStatus, countsOf, isOpenApp, rootStatus } from './fold-status.js'
 import type { FoldedApp, FoldedCancel, FoldedMap, FoldedStep, FoldedWait } from './folded.js'
@@ -20,7 +21,10 @@ export interface LogBeat {
   readonly seenAt: number | undefined
 }
 
-const errorOf = (error: unknown): ErrorData => errorData(reviveKnown(error))
+const errorOf = (error: unknown): ErrorData =>
+  isRef(error)
+    ? { name: 'Error', message: `The file with this error is gone: ${error.p}` }
+    : errorData(reviveKnown(error))
 
 const cancelOf = ({ by, cause, reason, at }: FoldedCancel): CancelData => ({
   by,

@@ -2,7 +2,7 @@ import type { Payload } from '../read/payload.js'
 import type { RunRef, WorkerInfo } from '../read/run-summary.js'
 import type { Patch } from '../read/tree.js'
 import type { WirePath } from '../read/wire-path.js'
-import { hasTag, type LoadRef } from './blob-ref.js'
+import { hasTag, isRef, type LoadRef } from './blob-ref.js'
 import { withoutRefs } from './chunk-refs.js'
 import { isLineForm } from './line-rules.js'
 
@@ -104,16 +104,31 @@ export const isSame = (value: unknown): value is SameError => hasTag(value, 'sam
 
 /**
  * Reads a line; undefined for one that is torn or no line of a log.
- * @param load reads what an earlier version wrote of merged chunks to files of their own
+ * @param load reads values that stand in files of their own: errors, and what an earlier version wrote there
  */
 export function parseLine(text: string, load: LoadRef = () => undefined): LogLine | undefined {
   try {
     const line: unknown = JSON.parse(text)
     if (typeof line !== 'object' || line === null) return undefined
     const members = line as { readonly [name: string]: unknown }
-    const whole = members['type'] === 'chunks' ? withoutRefs(members, load) : members
+    const whole = members['type'] === 'chunks' ? withoutRefs(members, load) : withStructure(members, load)
     return isLineForm(whole) ? (whole as unknown as LogLine) : undefined
   } catch {
     return undefined
+  }
+}
+
+/** An event with its error, its result and its message in it: a reader looks into them. */
+function withStructure(line: { readonly [name: string]: unknown }, load: LoadRef): typeof line {
+  const { error, result, message } = line
+  const whole = (value: unknown): unknown => (isRef(value) ? (load(value) ?? value) : value)
+  const inside = whole(result) as { readonly error?: unknown } | undefined
+  const isLarge = isRef(error) || isRef(message) || inside !== result || isRef(inside?.error)
+  if (!isLarge) return line
+  return {
+    ...line,
+    ...(error !== undefined && { error: whole(error) }),
+    ...(message !== undefined && { message: whole(message) }),
+    ...(inside !== undefined && { result: { ...inside, ...(isRef(inside.error) && { error: whole(inside.error) }) } }),
   }
 }

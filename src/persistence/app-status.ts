@@ -25,6 +25,9 @@ export interface StatusSource {
   readonly due: readonly DueFacts[]
 }
 
+/** How a run of a root ended. `cancelled`: for good; `cut`: by any other cancel. */
+export type RunEnd = 'halted' | 'finished' | 'failed' | 'cancelled' | 'cut'
+
 /** The facts that an end has, and a run has not. */
 export interface EndFacts {
   readonly error?: ErrorData | undefined

@@ -2,7 +2,7 @@ import { isFinal } from '../lifecycle/final.js'
 import { errorData } from '../read/error-data.js'
 import { payloadOf } from '../read/payload.js'
 import type { WirePath } from '../read/wire-path.js'
-import { AppStatus, type StoringSummary, type SummarySource } from './app-status.js'
+import { AppStatus, type RunEnd, type StoringSummary, type SummarySource } from './app-status.js'
 import type { CommittingStep } from './committing.js'
 import { isEnded } from './due.js'
 import type { StateLabel } from './labels.js'
@@ -21,9 +21,8 @@ import type { EnteredMap } from './summary-waits.js'
 //     process has not died. A host that found it interrupted would take and release it until its delay is over.
 // F3  The summary of a root that waits is stored again when a question below has changed: the store compares it with
 //     the messages that are there.
-// F4  A run does not answer that nothing of it goes on before its store has that: a halt, an end, and a cancel for good.
-//     A failure and a cut are answered without it, and stored as well as it can be: another run goes on at that step
-//     whether the store has them or not.
+// F4  A run answers that nothing of it goes on once its store has that: a halt, an end, a cancel for good. A failure and a
+//     cut are answered without it: another run goes on at that step in any case.
 
 export class JournalStatus {
   readonly #journal: StatusJournal
@@ -97,20 +96,15 @@ export class JournalStatus {
 
   /**
    * The run of the root has ended.
-   * @param status `cancelled`: for good; `cut`: by any other cancel
    * @returns the fault of the store, where it does not have a halt, an end or a cancel for good (F4)
    */
-  async ended(
-    status: 'halted' | 'finished' | 'failed' | 'cancelled' | 'cut',
-  ): Promise<{ readonly error: Error } | undefined> {
+  async ended(status: RunEnd): Promise<{ readonly error: Error } | undefined> {
     const { scope } = this.#journal
-    const { tree } = scope
     const app = this.#app
-    if (tree.running) this.#endRoot(status === 'cancelled' || status === 'cut' ? this.#cutOff : status)
-    const isStored = (): boolean => app.isStored && (status !== 'cancelled' || app.status === 'cancelled')
-    const refused = (await tree.settled(!app.isStored)) ?? scope.fault
-    const isLast = status === 'cancelled' || app.status === 'finished' || app.status === 'halted'
-    if (refused === undefined || !isLast || isStored()) return undefined
+    if (scope.tree.running) this.#endRoot(status === 'cancelled' || status === 'cut' ? this.#cutOff : status)
+    const refused = (await scope.tree.settled(!app.isStored)) ?? scope.fault
+    const isStored = app.isStored && (status !== 'cancelled' || app.status === 'cancelled')
+    if (refused === undefined || isStored || status === 'failed' || status === 'cut') return undefined
     scope.requests.reopen()
     return { error: scope.end(refused.error) }
   }

@@ -1,3 +1,4 @@
+import { mostCollected } from '../internal/collected.js'
 import { isInstance, isObject, messageOf, nameOf, tryGet } from '../internal/guards.js'
 import { hashId } from '../internal/ids.js'
 import type { CancelCause } from '../lifecycle/events.js'
@@ -13,7 +14,7 @@ export interface ErrorData {
   /** Equal for errors of the same kind: a hash of name, code, and message without its numbers. */
   readonly fingerprint?: string
   readonly cause?: ErrorData
-  /** The errors that it collects; of a `ParallelError` the failures of its branches. At most 20. */
+  /** The errors that it collects; of a `ParallelError` the failures of its branches. At most 20, and 5 of each of those. */
   readonly errors?: readonly ErrorData[]
   /** Its other fields. */
   readonly fields?: { readonly [name: string]: Payload }
@@ -31,8 +32,6 @@ export interface CancelData {
   readonly at: number
 }
 
-/** Maximum number of collected errors. */
-const MOST = 20
 /** Maximum depth of causes and collected errors: they may be circular. */
 const DEEPEST = 8
 
@@ -40,7 +39,7 @@ const OWN = new Set(['name', 'message', 'stack', 'cause', 'errors', 'code', 'res
 
 /**
  * An error as JSON data: its name, message, code, stack, cause, the errors that it collects, and its other fields. Of a
- * `ParallelError` the failures of up to 20 branches. Never throws: a thrown value that is no error, a getter that
+ * `ParallelError` the failures of up to 20 branches, and of each that is one of up to 5 of its own. Never throws: a thrown value that is no error, a getter that
  * throws, and a circular cause are described.
  *
  * @example
@@ -48,9 +47,10 @@ const OWN = new Set(['name', 'message', 'stack', 'cause', 'errors', 'code', 'res
  * errorData(new RangeError('too much')).name // 'RangeError'
  * ```
  */
-export const errorData = (thrown: unknown): ErrorData => dataOf(thrown, 0)
+export const errorData = (thrown: unknown): ErrorData => dataOf(thrown, 0, 0)
 
-function dataOf(thrown: unknown, depth: number): ErrorData {
+/** @param level how many collecting errors are around it */
+function dataOf(thrown: unknown, depth: number, level: number): ErrorData {
   if (!isInstance(thrown, Error)) return withFingerprint({ name: 'Error', message: messageOf(thrown) })
   const name = nameOf(thrown) || 'Error'
   const message = messageOf(thrown)
@@ -59,12 +59,12 @@ function dataOf(thrown: unknown, depth: number): ErrorData {
   const head = { name, message, ...(typeof code === 'string' && { code }), ...(typeof stack === 'string' && { stack }) }
   if (depth === DEEPEST) return withFingerprint(head)
   const cause = get(thrown, 'cause')
-  const errors = collected(thrown)
+  const errors = collected(thrown).slice(0, mostCollected(level))
   const fields = fieldsOf(thrown)
   return withFingerprint({
     ...head,
-    ...(cause !== undefined && { cause: dataOf(cause, depth + 1) }),
-    ...(errors.length > 0 && { errors: errors.slice(0, MOST).map((one) => dataOf(one, depth + 1)) }),
+    ...(cause !== undefined && { cause: dataOf(cause, depth + 1, level) }),
+    ...(errors.length > 0 && { errors: errors.map((one) => dataOf(one, depth + 1, level + 1)) }),
     ...(Object.keys(fields).length > 0 && { fields }),
   })
 }
@@ -77,7 +77,8 @@ function collected(error: Error): readonly unknown[] {
   if (Array.isArray(errors)) return errors
   const results = get(error, 'results')
   if (!Array.isArray(results)) return []
-  return results.flatMap((one) => (isObject(one) && get(one, 'status') === 'failed' ? [get(one, 'error')] : []))
+  const failures = results.filter((one) => isObject(one) && get(one, 'status') === 'failed')
+  return failures.map((one) => get(one, 'error')).filter((one) => one !== undefined)
 }
 
 function fieldsOf(error: Error): { readonly [name: string]: Payload } {

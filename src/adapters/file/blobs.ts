@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isPlainObject } from '../../internal/guards.js'
 import type { LogLine } from '../../log/lines.js'
 import type { Payload } from '../../read/payload.js'
 import type { Pace } from './pace.js'
@@ -10,6 +11,8 @@ import { blobFile, type Fs, writeWhole } from './places.js'
 /** A value with more characters of JSON is written to a file of its own. */
 const LARGE = 65_536
 const PREVIEW = 200
+/** Members of lines whose own members a reader needs. */
+const STRUCTURE = new Set(['result', 'message'])
 /** Number of hashes that are known to be written. */
 const MOST_KNOWN = 1000
 
@@ -40,8 +43,15 @@ export class Blobs {
 
   /** A line whose large values are outside of it. @throws the error of the file system */
   shortened<T extends LogLine>(line: T): T {
-    const entries = Object.entries(line).map(([name, value]) => [name, this.outside(value as Payload)] as const)
-    return Object.fromEntries(entries) as T
+    return this.#membersOutside(line) as T
+  }
+
+  #membersOutside(members: object): object {
+    const entries = Object.entries(members).map(([name, value]) => {
+      const isInside = STRUCTURE.has(name) && isPlainObject(value)
+      return [name, isInside ? this.#membersOutside(value) : this.outside(value as Payload)] as const
+    })
+    return Object.fromEntries(entries)
   }
 
   #take(json: string): Payload {
