@@ -105,6 +105,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'adapters/file/follow.ts': {
     E1: ['../tracking/file-reader › close the log when the loop is left'],
+    E2: ['../tracking/removal › ends its events, also where another log of the same name has begun since'],
   },
   'adapters/file/graphs.ts': {
     P1: ['../tracking/graphs › is missing in a run whose disk takes no picture'],
@@ -160,6 +161,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   },
   'adapters/file/run-reading.ts': {
     G1: ['../tracking/format › is read at every length as a consistent beginning'],
+    G2: ['../tracking/removal › is described as the one that has begun since, by a reader that had read it'],
   },
   'adapters/file/scan.ts': {
     R1: ['../tracking/format › is read at every length as a consistent beginning'],

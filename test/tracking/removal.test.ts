@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { createApplication, defineState } from 'teasel'
+import { createApplication, defineMessage, defineState, type } from 'teasel'
 import { fileReader, fileTracker, LogError, removeLog } from 'teasel/tracking/file'
 import { createUiHandler, projectsIn } from 'teasel/ui'
 import { describe, expect, it } from 'vitest'
@@ -21,6 +21,7 @@ import { quiet } from '../support/quiet-logger.js'
 import { filesIn, folder } from './folders.js'
 
 const kit = defineState<{ n: number; text: string }>()
+const answer = defineMessage('answer', type<string>())
 const LARGE = 'x'.repeat(100_000)
 const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
 const graph = kit.graph({ actions: { add } })
@@ -143,5 +144,66 @@ describe('a log', () => {
     ])
     expect(rm).toMatchObject({ code: 1, err: expect.stringMatching(/blobs.* cannot be removed: it is a folder/) })
     expect(await idsIn(dir)).toEqual([])
+  })
+})
+
+describe('a log that is removed while it is read', () => {
+  /** A run that waits, and its log so far. */
+  async function waiting() {
+    const dir = folder()
+    const tracker = fileTracker({ dir, logger: quiet })
+    const ask = kit.action({
+      reads: [],
+      writes: ['text'],
+      run: async ({ context }) => ({ text: (await context.receiveOne(answer)).body }),
+    })
+    const app = createApplication(kit.graph({ actions: { ask } }), {
+      ...{ appId: 'a', entrypoint: 'ask', state: { n: 0 }, tracker, logger: quiet },
+    })
+    const run = app.run()
+    const end = async () => {
+      await app.send(answer('x'))
+      await run
+      await tracker[Symbol.asyncDispose]()
+    }
+    return { dir, end }
+  }
+
+  it('ends its events, also where another log of the same name has begun since', async () => {
+    for (const again of [false, true]) {
+      const { dir, end } = await waiting()
+      const seen: string[] = []
+      for await (const { type } of fileReader({ dir }).events({ runId: 'a' })) {
+        seen.push(type)
+        if (type !== 'wait') continue
+        await removeLog({ dir, runId: 'a' })
+        if (again) await record(dir, 'a')
+      }
+      expect(seen).toEqual(['run.start', 'step.start', 'wait'])
+      await end()
+    }
+  })
+
+  it('is described as the one that has begun since, by a reader that had read it', async () => {
+    const dir = folder()
+    const reader = fileReader({ dir })
+    const read = async () => {
+      const tree = await reader.describe({ runId: 'a' })
+      const from = (await reader.state({ runId: 'a', sequenceId: -1 })) as { readonly text: string }
+      return [from.text, tree?.run.createdAt, tree?.asOf.seq, tree?.lacks] as const
+    }
+    await record(dir, 'a', 'first')
+    const before = await read()
+    for (const text of ['again', 'a longer one than before'.repeat(20), 'x']) {
+      await removeLog({ dir, runId: 'a' })
+      await record(dir, 'a', text)
+      const after = await read()
+      expect(after).toEqual([
+        text,
+        (await fileReader({ dir }).describe({ runId: 'a' }))?.run.createdAt,
+        before[2],
+        before[3],
+      ])
+    }
   })
 })

@@ -6,12 +6,13 @@ import { beginsPart, isHead, parseLine } from '../../log/lines.js'
 import { SeqOrder } from '../../log/seq-order.js'
 import { LogError } from '../../read/log-error.js'
 import { compareCursors, cursorOf, type WireEvent } from '../../wire/events.js'
-import type { LogFiles } from './log-files.js'
+import { type LogFiles, statOf } from './log-files.js'
 import type { PartFile } from './places.js'
 import { openFile, readLines } from './scan.js'
 
 // Owns: the events of a run from its log, also while another process writes it.
 // E1  A file is open while it is read on only; leaving the loop closes it.
+// E2  A log that was removed has ended, also where another one of the same run has begun since.
 
 /** How often a log that is written is looked at, milliseconds. */
 const POLL_MS = 100
@@ -44,7 +45,7 @@ export async function* followRun(files: LogFiles, followed: Followed): AsyncGene
         if (isWanted(event)) yield event
         if (isLeft()) return
       }
-      const isOver = !follow || run.hasEnded
+      const isOver = !follow || run.hasEnded || (!some && (await run.isGone(parts)))
       idle = some ? 0 : idle + 1
       if (isOver || idle >= IDLE) for (const event of run.rest()) if (isWanted(event)) yield event
       if (isOver) return
@@ -87,9 +88,17 @@ class Following {
       }
       await this.close()
       const opened = await openFile(this.#files.path(next))
-      if (opened === undefined) this.#done.add(next.file)
-      else this.#part = { name: next.file, file: opened, to: 0 }
+      if (opened === undefined) return this.#check() // it was removed meanwhile
+      this.#part = { name: next.file, file: opened, to: 0 }
     }
+  }
+
+  /** Whether the log was removed after its reading began. E2 */
+  async isGone(parts: readonly PartFile[]): Promise<boolean> {
+    const { file, name } = this.#part ?? {}
+    const part = parts.find((one) => one.file === name)
+    if (file === undefined || part === undefined) return file !== undefined || this.#hasBegun
+    return (await statOf(this.#files.path(part)))?.ino !== (await file.stat()).ino
   }
 
   /** @throws {LogError} where no part can be read */

@@ -15,8 +15,8 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
   return (await unlessGone(folder, () => readdir(folder))) ?? []
 }
 
-/** Size of a file in bytes; when it was written, and when anything of it was changed, epoch milliseconds. */
-type FileStat = { readonly size: number; readonly mtimeMs: number; readonly ctimeMs: number }
+/** Size of a file in bytes; when it was written, and when anything of it was changed, epoch milliseconds; its number. */
+type FileStat = { readonly size: number; readonly mtimeMs: number; readonly ctimeMs: number; readonly ino: number }
 
 /** Size and times of a file; undefined if it is gone. */
 export const statOf = (path: string): Promise<FileStat | undefined> => unlessGone(path, () => stat(path))

@@ -4,18 +4,24 @@ import { beginsPart, parseLine } from '../../log/lines.js'
 import { LogError } from '../../read/log-error.js'
 import type { LogFiles } from './log-files.js'
 import type { PartFile } from './places.js'
-import { readLines, withFile } from './scan.js'
+import { beginOf, readLines, withFile } from './scan.js'
 
 // Owns: the fold of a run, read as far as its files go. A second reading goes on where the first one ended.
 // G1  A reading of a prefix of a log is the run at that moment: a torn end is left for later.
+// G2  A log that was removed and begun anew is read from its begin: its files may have the same names.
 
 /** How far a part is read. */
 interface ReadPart {
   readonly file: string
   to: number
+  /** The first bytes of it. No other part begins like that. */
+  begin: Buffer | undefined
   /** Its first line is none, so that no line of it can be read. */
   isDamaged: boolean
 }
+
+/** The first line of a part has the time when that began among its first bytes. */
+const BEGIN_BYTES = 1024
 
 /** A run that is read from its files. */
 export class RunReading {
@@ -41,7 +47,7 @@ export class RunReading {
 
   async #readOn(parts: readonly PartFile[]): Promise<void> {
     const isLonger = this.#read.every(({ file }, i) => parts[i]?.file === file)
-    if (!isLonger) {
+    if (!isLonger || !(await this.#isSame())) {
       this.fold = new RunFold(this.#keeps)
       this.#read = []
     }
@@ -50,7 +56,7 @@ export class RunReading {
       if (part === undefined) break
       let known = this.#read[i]
       if (known === undefined) {
-        known = { file: part.file, to: 0, isDamaged: false }
+        known = { file: part.file, to: 0, begin: undefined, isDamaged: false }
         this.#read.push(known)
       }
       if (!known.isDamaged) await this.#part(part, known)
@@ -58,6 +64,14 @@ export class RunReading {
     const [damaged] = this.#read.filter(({ isDamaged }) => isDamaged)
     if (damaged !== undefined && this.fold.head === undefined)
       throw new LogError(join(this.#files.places.runs, damaged.file), 'EBADMSG')
+  }
+
+  /** Whether the part that was read last is still the same file. G2 */
+  async #isSame(): Promise<boolean> {
+    const { file: name, begin } = this.#read.at(-1) ?? {}
+    if (name === undefined || begin === undefined) return true
+    const path = join(this.#files.places.runs, name)
+    return (await withFile(path, async (file) => (await beginOf(file, begin.length)).equals(begin))) ?? true
   }
 
   async #part(part: PartFile, known: ReadPart): Promise<void> {
@@ -68,6 +82,7 @@ export class RunReading {
           this.fold.lacks.add(`${part.file}, whose first line is damaged`)
           return
         }
+        known.begin ??= Buffer.from(lines[0] ?? '').subarray(0, BEGIN_BYTES)
         let at = from
         for (const text of lines) {
           const line = parseLine(text, this.#files.load)

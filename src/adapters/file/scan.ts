@@ -43,6 +43,12 @@ async function readAt(file: FileHandle, piece: Buffer, offset: number): Promise<
   return (await unlessGone(path, () => file.read(piece, 0, piece.length, offset)))?.bytesRead ?? 0
 }
 
+/** The bytes at the begin of a file, so many at most. @throws {LogError} */
+export async function beginOf(file: FileHandle, length: number): Promise<Buffer> {
+  const piece = Buffer.alloc(length)
+  return piece.subarray(0, await readAt(file, piece, 0))
+}
+
 /** The complete lines from an offset on, which is the begin of a line. @param to offset at which no line begins any more @throws {LogError} */
 export async function* readLines(
   file: FileHandle,
