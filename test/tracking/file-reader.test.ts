@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
 import { describeApp } from 'teasel/live'
 import { type AppNode, memoryPersister, type RunSummary, type RunTree, rewind } from 'teasel/persistence'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { joinIndexes } from '../../src/adapters/file/housekeeping.js'
 import { IndexFile, keyOf } from '../../src/adapters/file/index-file.js'
 import { IndexReader } from '../../src/adapters/file/index-reader.js'
@@ -310,6 +311,72 @@ describe('steps', () => {
       after = page.after
     }
     expect(pages).toEqual(Array.from({ length: 2001 }, (_, i) => i - 1))
+  })
+})
+
+describe('the steps of a range', () => {
+  /** Number of bytes that are read of files meanwhile. */
+  async function bytesRead(dir: string, work: () => Promise<unknown>): Promise<number> {
+    const file = await open(join(dir, 'default/runs/run-1.0.0.jsonl'))
+    const read = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, 'read')
+    await file.close()
+    await work()
+    let bytes = 0
+    for (const { value } of read.mock.results) bytes += ((await value) as { readonly bytesRead: number }).bytesRead
+    read.mockRestore()
+    return bytes
+  }
+
+  it('are read without what stands behind them in the log', async () => {
+    const dir = folder()
+    await using tracker = fileTracker({ dir })
+    const graph = kit.graph({
+      actions: { add },
+      transitions: { add: [{ to: 'add', when: ({ state: { n } }) => n < 4000 }] },
+    })
+    const options = { appId: 'run-1', entrypoint: 'add', tracker, logger: quiet } as const
+    await createApplication(graph, { ...options, state: { n: 0 } }).run()
+    const { length } = filesIn(dir).get('default/runs/run-1.0.0.jsonl') ?? ''
+    const reader = fileReader({ dir })
+
+    const ofRange = await bytesRead(dir, () => reader.steps({ runId: 'run-1', from: 100, to: 110 }))
+    const ofState = await bytesRead(dir, () => reader.state({ runId: 'run-1', sequenceId: 100 }))
+
+    expect([ofRange > 0, ofRange < length / 4, ofState < length / 4]).toEqual([true, true, true])
+    expect((await reader.steps({ runId: 'run-1', from: 100, to: 101 })).items).toMatchObject([
+      { sequenceId: 100, update: { n: 101 } },
+      { sequenceId: 101, update: { n: 102 } },
+    ])
+    expect(await reader.state({ runId: 'run-1', sequenceId: 100 })).toEqual({ n: 101 })
+  })
+
+  it('are those of every epoch, whatever stands between them', async () => {
+    const dir = folder()
+    const persister = memoryPersister()
+    const options = { appId: 'run-1', entrypoint: 'add', state: { n: 0 }, logger: quiet } as const
+    const graph = (least: number) =>
+      kit.graph({ actions: { add }, transitions: { add: [{ to: 'add', when: ({ state: { n } }) => n < least }] } })
+    for (const [at, most] of [
+      [undefined, 40],
+      [3, 30],
+      [5, 9],
+    ] as const) {
+      if (at !== undefined) await rewind({ persister, appId: 'run-1', sequenceId: at })
+      await using tracker = fileTracker({ dir })
+      await using app = await resumeOrCreate(graph(most), { ...options, persister, tracker })
+      await app.run()
+    }
+
+    for (const reader of [fileReader({ dir }), persister]) {
+      const { items } = await reader.steps({ runId: 'run-1', limit: 1000 })
+      const inRange = items.filter(({ sequenceId }) => sequenceId >= 4 && sequenceId <= 6)
+      expect(inRange.map(({ epoch, sequenceId }) => `${epoch} ${sequenceId}`)).toEqual(
+        ['0 4', '0 5', '0 6', '1 4', '1 5', '1 6', '2 5', '2 6'], // the place to which it was rewound is one
+      )
+      expect((await reader.steps({ runId: 'run-1', from: 4, to: 6 })).items).toEqual(inRange)
+      expect(await reader.state({ runId: 'run-1', sequenceId: 6, epoch: 1 })).toEqual({ n: 7 })
+      expect(await reader.state({ runId: 'run-1', sequenceId: 6 })).toEqual({ n: 7 })
+    }
   })
 })
 

@@ -14,12 +14,15 @@ import { openFile, readLines } from './scan.js'
 import { findStep } from './step-search.js'
 
 // Owns: the steps and the states of one application, from the parts of its log.
-// P1  A page reads the part of a file in which its steps lie, found by bisection, not the file.
+// P1  A page reads the part of a file in which its steps lie, found by bisection, not the file. In one file the numbers of
+//     the steps of the root only grow; another file may have them again, after a rewind.
 
 interface Wanted {
   readonly path: WirePath
   /** First number of a step. */
   readonly from: number
+  /** Last number of a step. */
+  readonly to: number
   /** Where the page before ended. */
   readonly after: { readonly incarnation: number; readonly part: number; readonly at: number } | undefined
 }
@@ -57,11 +60,12 @@ export async function stepPage(
   const items: StepRecord[] = []
   const parts = await files.of(runId, partitionKey)
   let last: FoundStep | undefined
-  for await (const found of stepsOf(files, parts, { path, from, after })) {
-    if (found.isHead) continue
+  for await (const found of stepsOf(files, parts, { path, from, to, after })) {
+    const { sequenceId } = found.step
+    if (found.isHead || sequenceId < from || sequenceId > to) continue
     const isOpen = found.step.status === 'running'
     const step = isOpen ? { ...found.step, status: (await statusOf(path)) ?? found.step.status } : found.step
-    if (step.sequenceId < from || step.sequenceId > to || status?.includes(step.status) === false) continue
+    if (status?.includes(step.status) === false) continue
     if (items.length === limit && last !== undefined)
       return { items, after: cursorAt('step', [last.incarnation, last.part, last.at]) }
     items.push(step)
@@ -81,7 +85,8 @@ export async function stateOf(
   check.done()
   const parts = await files.of(runId, partitionKey)
   let state: Payload | undefined
-  for await (const found of stepsOf(files, parts, { path, from: sequenceId ?? -1, after: undefined })) {
+  const range = { from: sequenceId ?? -1, to: sequenceId ?? Infinity }
+  for await (const found of stepsOf(files, parts, { path, ...range, after: undefined })) {
     const { step } = found
     if (step.status !== 'done' || (epoch !== undefined && step.epoch !== epoch)) continue
     if (sequenceId === undefined || step.sequenceId === sequenceId) state = found.state
@@ -117,6 +122,7 @@ async function* stepsOf(
       for (const line of isDamaged ? [] : begin.before)
         for (const step of reading.add(line)) if (begin.isWhole || step.isHead) yield { ...last, ...step }
       for (const line of begin.states) reading.catchUp(line)
+      let isPast = false
       for await (const { lines, from } of readLines(file, begin.at)) {
         isDamaged ||= from === 0 && !beginsPart(lines[0] ?? '')
         if (isDamaged) break
@@ -128,7 +134,10 @@ async function* stepsOf(
           if (line === undefined) continue
           last = { incarnation, part: part.part, at }
           for (const step of reading.add(line)) yield { ...last, ...step }
+          isPast = reading.isBehind(wanted.to)
+          if (isPast) break
         }
+        if (isPast) break
       }
       if (isDamaged) damaged ??= files.path(part)
       else hasBegun = true
@@ -195,6 +204,11 @@ class PathReading {
     if (this.#appId === appId) return
     this.#appId = appId
     this.#steps = new StepLines(appId, this.path, this.#files.load)
+  }
+
+  /** Whether the rest of its file has only steps with higher numbers (P1). */
+  isBehind(sequenceId: number): boolean {
+    return this.path.length === 0 && (this.#steps?.open?.sequenceId ?? -1) > sequenceId
   }
 
   /** Only its state is read. */

@@ -37,25 +37,26 @@ export async function listSteps(driver: PersisterDriver, query: StepQuery): Prom
   const known = found?.known
   if (reading === undefined || found === undefined) return { items: [] }
   const items: StepRecord[] = []
-  const fits = (step: StepRecord): boolean =>
-    step.sequenceId >= from && step.sequenceId <= to && status?.includes(step.status) !== false
+  const isInRange = ({ sequenceId }: Pick<StepRecord, 'sequenceId'>): boolean => sequenceId >= from && sequenceId <= to
+  const fits = (step: StepRecord): boolean => isInRange(step) && status?.includes(step.status) !== false
   const given = (place?.[0] as number | undefined) ?? -1
   let index = given - 1 // the last one of the page before is read again: it tells what follows
-  let last: StepRecord | undefined
+  let last: Row | undefined
   while (known !== undefined) {
     const rows = await driver.rows(partitionKey, known.appId, { from: Math.max(0, index + 1), limit: AT_ONCE })
     for (const row of rows) {
       index = row.index
       if (row.kind === 'note') continue
+      last = row
+      if (index <= given || !isInRange(row)) continue
       const step = stepOf(row, path)
-      last = step
-      if (index <= given || !fits(step)) continue
+      if (!fits(step)) continue
       items.push(step)
       if (items.length === limit) return { items, after: cursorAt('step', [index]) }
     }
     if (rows.length < AT_ONCE) break
   }
-  const open = openStep(reading, found) ?? stepAfter(last, found.status)
+  const open = openStep(reading, found) ?? stepAfter(last && stepOf(last, path), found.status)
   if (open !== undefined && fits(open)) items.push(open)
   return { items }
 }
