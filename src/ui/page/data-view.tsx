@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import type { StepRecord } from '../../read/tree.js'
 import type { GraphPicture } from '../../visualize/picture.js'
+import type { InspectorProps } from './inspector.js'
 import { Empty } from './parts.js'
 import { visible } from './words.js'
 
@@ -9,10 +10,9 @@ import { visible } from './words.js'
 export function Fields(props: {
   readonly graph: GraphPicture | undefined
   readonly steps: readonly StepRecord[]
-  readonly writes: (step: StepRecord, field: string) => boolean
-  readonly choose: (step: StepRecord) => void
+  readonly writer: InspectorProps['writer']
 }): JSX.Element {
-  const { graph, steps, writes, choose } = props
+  const { graph, steps, writer } = props
   const actions = graph?.actions ?? []
   const seen = steps.flatMap(({ patch }) => (patch?.[0] === '{' ? Object.keys(patch[1]) : []))
   const fields = [...new Set([...actions.flatMap((action) => [...action.reads, ...action.writes]), ...seen])].sort()
@@ -30,7 +30,7 @@ export function Fields(props: {
         </thead>
         <tbody>
           {fields.map((field) => {
-            const last = steps.findLast((step) => writes(step, field))
+            const last = writer(field)
             return (
               <tr key={field}>
                 <th scope="row">{field}</th>
@@ -48,8 +48,8 @@ export function Fields(props: {
                 </td>
                 <td>
                   {last !== undefined && (
-                    <button type="button" class="small" onClick={() => choose(last)}>
-                      {visible(last.action)} #{last.sequenceId}
+                    <button type="button" class="small" onClick={last.go}>
+                      {visible(last.step.action)} #{last.step.sequenceId}
                     </button>
                   )}
                 </td>

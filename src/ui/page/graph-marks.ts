@@ -9,6 +9,10 @@ import { inColumn, plainAction } from './column.js'
 
 const isStep = ({ placed, action }: StepRecord): boolean => placed === undefined && action !== ''
 
+/** Whether a step came behind another one: not after a rewind, nor where steps between them are not read. */
+const isNext = (last: StepRecord, { sequenceId, epoch }: StepRecord): boolean =>
+  last.epoch === epoch && last.sequenceId + 1 === sequenceId
+
 /** The graph that the steps of an application show, where no other is recorded. */
 export function graphSeen(
   steps: readonly StepRecord[],
@@ -21,7 +25,7 @@ export function graphSeen(
   const edges = new Map<string, EdgePicture>()
   let last: StepRecord | undefined
   for (const step of steps.filter(isStep)) {
-    if (last !== undefined && last.status === 'done' && last.epoch === step.epoch) {
+    if (last !== undefined && last.status === 'done' && isNext(last, step)) {
       const [from, to] = [`${above}${printedName(last.action)}`, `${above}${printedName(step.action)}`]
       const isBack = names.indexOf(step.action) <= names.indexOf(last.action)
       const condition = last.took?.condition
@@ -41,6 +45,15 @@ export function graphSeen(
     ),
     edges: [...edges.values()],
   })
+}
+
+/** Marks whose numbers are not known. */
+export function withoutNumbers({ actions, taken }: RunMarks): RunMarks {
+  const bare = Object.entries(actions).map(([path, mark]) => [path, { ...mark, steps: 0 }] as const)
+  return {
+    actions: Object.fromEntries(bare),
+    taken: Object.fromEntries(Object.keys(taken).map((way) => [way, 0])),
+  }
 }
 
 const statusOf = (status: string): BranchStatus =>
@@ -63,7 +76,7 @@ export function marksOf(steps: readonly StepRecord[], node: AppNode | undefined,
   }
   let last: StepRecord | undefined
   for (const step of steps.filter(isStep)) {
-    if (last !== undefined) take(last, step.action)
+    if (last !== undefined && isNext(last, step)) take(last, step.action)
     mark(step.action, step.status, step.status === 'done' ? 1 : 0)
     last = step.status === 'done' ? step : undefined
   }

@@ -8,8 +8,10 @@ import { printedPath } from '../../read/wire-path.js'
 import type { WireEvent } from '../../wire/events.js'
 import { clientOf, isFile } from './client.js'
 import { listen, liveState } from './live.js'
+import { StepReading } from './step-reading.js'
 
-// Owns: what is known of one run while it is shown: its tree, and the steps of each application that is open.
+// Owns: what is known of one run while it is shown: its tree, and each application that is open.
+// Does not own: the order in which steps are read (step-reading.ts).
 // Events change the list of steps at once; what they do not carry is read again.
 // Only summaries are held. States, inputs and errors are read when a step is opened.
 
@@ -21,32 +23,54 @@ export interface RunId {
 }
 
 const POLL_MS = 2000
-const PAGE = 1000
 /** Branches shown below their step; the map has a screen of its own. */
 const MOST_BRANCHES = 100
+
+/** How an application is opened that has the screen. */
+interface Opened {
+  /** Number of the step that is looked at. */
+  readonly at: number | undefined
+}
 
 /** An application of a run that is open on the page. */
 export class AppModel {
   readonly path: string
   readonly tree: Signal<RunTree | undefined> = signal(undefined)
-  readonly steps: Signal<readonly StepRecord[]> = signal([])
+  readonly reading: StepReading
   readonly branches = new Map<string, Signal<readonly AppNode[] | undefined>>()
   readonly error: Signal<UiError | undefined> = signal(undefined)
   readonly isLoaded: Signal<boolean> = signal(false)
   readonly #run: RunId
-  readonly #known = new Map<string, number>()
+  readonly #opened: Opened | undefined
+  /** The epoch whose steps are read; undefined before any are. */
+  #epoch: { readonly epoch: number | undefined } | undefined
 
-  constructor(run: RunId, path: string) {
+  constructor(run: RunId, path: string, opened: Opened | undefined) {
     this.#run = run
     this.path = path
+    this.#opened = opened
+    const { project, ...ref } = run
+    this.reading = new StepReading(
+      (query) => clientOf(project).steps({ ...ref, path, ...query }),
+      (error) => {
+        this.error.value = error as UiError
+      },
+      opened !== undefined,
+    )
   }
 
   get node(): AppNode | undefined {
     return this.tree.value?.root
   }
 
+  /** The steps that are read, in the order of time. */
+  get steps(): Signal<readonly StepRecord[]> {
+    return this.reading.steps
+  }
+
   /** Whether the state after a step is stored: a step has committed it, or something else has placed it. */
   hasState(sequenceId: number, epoch: number): boolean {
+    if (this.reading.isUnread({ sequenceId, epoch })) return true
     return this.steps.value.some(
       (step) => step.sequenceId === sequenceId && step.epoch <= epoch && step.status === 'done',
     )
@@ -57,7 +81,7 @@ export class AppModel {
     const client = clientOf(project)
     try {
       const tree = await client.describe({ ...ref, path: this.path, first: 12, depth: 3 })
-      await this.#readSteps(this.#isRewound(tree))
+      await this.#readSteps(tree?.root)
       const maps = [...this.branches.entries()]
       const pages = await Promise.all(maps.map(([key]) => this.#readBranches(key)))
       batch(() => {
@@ -65,34 +89,18 @@ export class AppModel {
         this.error.value = undefined
         for (const [i, [, found]] of maps.entries()) found.value = pages[i]
       })
+      void this.reading.readRest()
     } catch (error) {
       this.error.value = error as UiError
     }
     this.isLoaded.value = true
   }
 
-  #isRewound(tree: RunTree | undefined): boolean {
-    return tree?.root.epoch !== undefined && this.tree.peek()?.root.epoch !== tree.root.epoch
-  }
-
-  async #readSteps(isWhole: boolean): Promise<void> {
-    const { project, ...ref } = this.#run
-    const first = this.steps
-      .peek()
-      .find(({ status }) => status !== 'done' && status !== 'failed' && status !== 'cancelled')
-    const from = isWhole ? undefined : (first ?? this.steps.peek().at(-1))?.sequenceId
-    for (let after: string | undefined; ; ) {
-      const page = await clientOf(project).steps({
-        ...ref,
-        path: this.path,
-        from,
-        limit: PAGE,
-        ...(after && { after }),
-      })
-      this.#put(page.items)
-      after = page.after
-      if (after === undefined) return
-    }
+  async #readSteps(node: AppNode | undefined): Promise<void> {
+    const isRewound = node?.epoch !== undefined && this.#epoch?.epoch !== node.epoch
+    if (this.#epoch !== undefined && !isRewound) return this.reading.goOn()
+    await this.reading.begin(node, this.#epoch === undefined ? this.#opened?.at : undefined)
+    this.#epoch = { epoch: node?.epoch }
   }
 
   /** Opens the branches of a map. */
@@ -120,18 +128,6 @@ export class AppModel {
     return (await clientOf(project).branches(query)).items
   }
 
-  #put(items: readonly StepRecord[]): void {
-    if (items.length === 0) return
-    const list = [...this.steps.peek()]
-    for (const item of items) {
-      const key = `${item.epoch} ${item.sequenceId} ${item.placed ?? ''}`
-      const at = this.#known.get(key)
-      if (at !== undefined) list[at] = { ...list[at], ...item }
-      else this.#known.set(key, list.push(item) - 1)
-    }
-    this.steps.value = list
-  }
-
   hear(events: readonly WireEvent[]): void {
     const epoch = this.tree.peek()?.root.epoch ?? 0
     const found: StepRecord[] = []
@@ -147,7 +143,7 @@ export class AppModel {
         found.push({ ...step, status, attempt, endedAt: time, durationMs, startedAt: time - durationMs })
       }
     }
-    this.#put(found)
+    this.reading.put(found)
   }
 }
 
@@ -183,14 +179,15 @@ export class RunModel {
 
   stop(): void {
     this.#shown.abort()
+    for (const { reading } of this.apps.values()) reading.close()
     this.apps.clear()
   }
 
-  /** An application of the run, read when it is opened. */
-  app(path: string): AppModel {
+  /** An application of the run, read when it is opened. @param opened if it has the screen */
+  app(path: string, opened?: Opened): AppModel {
     const known = this.apps.get(path)
     if (known !== undefined) return known
-    const made = new AppModel(this.id, path)
+    const made = new AppModel(this.id, path, opened)
     this.apps.set(path, made)
     void made.read()
     return made

@@ -22,16 +22,20 @@ export interface PlacedPicture {
   readonly isLoading: boolean
 }
 
-/** The picture of an application of a run. @param path printed @param topic undefined: it is read once */
+/** The picture of an application of a run. @param path printed @param node undefined until it is read @param topic undefined: it is read once */
 export function useRunPicture(
   project: string,
   ref: RunRef,
-  { path, node, topic }: { readonly path: string; readonly node: AppNode; readonly topic: string | undefined },
+  {
+    path,
+    node,
+    topic,
+  }: { readonly path: string; readonly node: AppNode | undefined; readonly topic: string | undefined },
 ): PlacedPicture {
   const key = `picture ${JSON.stringify([project, ref, path])}`
   const watched = topic === undefined ? undefined : { project, topic }
   const { data, isLoading } = useLoaded(key, reading(project, ref, path), watched)
-  return { graph: data?.laid, above: aboveOf(node), marks: data?.marks ?? NONE, isLoading }
+  return { graph: data?.laid, above: node === undefined ? '' : aboveOf(node), marks: data?.marks ?? NONE, isLoading }
 }
 
 function reading(project: string, { runId, partitionKey }: RunRef, path: string) {

@@ -4,23 +4,25 @@ import type { AppNode, RunTree, StepRecord } from '../../read/tree.js'
 import { printedName } from '../../visualize/picture.js'
 import { joined, marksUpTo, targetOf } from './boxes.js'
 import { Fields } from './data-view.js'
-import { graphSeen, marksOf } from './graph-marks.js'
+import { graphSeen, marksOf, withoutNumbers } from './graph-marks.js'
 import { GraphView, Outline } from './graph-view.js'
 import { Inspector } from './inspector.js'
+import { isPartUntil, isUnread, listedSteps } from './listed-steps.js'
 import { Empty, endOf, Problem, Tabs } from './parts.js'
 import { ask, go, href, setQuery } from './route.js'
 import { Head } from './run-head.js'
 import { type AppModel, type RunId, RunModel } from './run-model.js'
 import { type PlacedPicture, useRunPicture } from './run-picture.js'
-import { Scrubber } from './scrubber.js'
+import { type Moment, Scrubber } from './scrubber.js'
 import { Splitter } from './splitter.js'
 import { mapHref, StepList } from './step-list.js'
-import type { Row } from './step-rows.js'
+import { type Row, rowIdOf } from './step-rows.js'
 import { Timeline } from './timeline.js'
 import { isOpen, many, short, visible } from './words.js'
 
 // Owns: the screen of a run, and of a branch at any depth: they are the same.
 // Without a chosen step the newest is shown. A step that is chosen stays; going back to the newest is said.
+// While steps are still read, nothing is told that could be wrong: numbers of a moment are left out until all of it is read.
 
 export function Run({ project, runId }: { readonly project: string; readonly runId: string }): JSX.Element {
   const partitionKey = ask('partition') ?? null
@@ -30,15 +32,18 @@ export function Run({ project, runId }: { readonly project: string; readonly run
     return () => run.stop()
   }, [run])
   const path = ask('path') ?? ''
-  const app = run.app(path)
+  const app = run.app(path, { at: asked()?.sequenceId })
   const tree = app.tree.value
+  // Asked for together with the tree.
+  const topic = (tree?.root.maps.length ?? 0) > 0 ? run.topic : undefined
+  const picture = useRunPicture(project, run.id, { path, node: tree?.root, topic })
   if (tree === undefined)
     return app.isLoaded.value || app.error.value !== undefined ? (
       <NoRun id={run.id} path={path} error={app.error.value} />
     ) : (
       <p class="quiet page">Loading…</p>
     )
-  return <App key={path} run={run} app={app} tree={tree} path={path} />
+  return <App key={path} run={run} app={app} tree={tree} path={path} drawn={picture} />
 }
 
 const NoRun = ({
@@ -76,46 +81,66 @@ interface AppProps {
   readonly app: AppModel
   readonly tree: RunTree
   readonly path: string
+  readonly drawn: PlacedPicture
 }
 
-/** The step of the query in an application: the newest epoch that has it. */
-function chosenStep(
-  steps: readonly StepRecord[],
-  at: string | undefined,
-  epoch: string | undefined,
-): StepRecord | undefined {
-  if (at === undefined) return undefined
-  const fits = (step: StepRecord): boolean =>
-    String(step.sequenceId) === at && step.placed === undefined && (epoch === undefined || String(step.epoch) === epoch)
-  return steps.findLast(fits)
+/** The moment of the query; without an epoch it is the newest one that has the step. */
+function asked(): { readonly sequenceId: number; readonly epoch: number | undefined } | undefined {
+  const [step, epoch] = [ask('step'), ask('epoch')]
+  if (step === undefined || !/^-?\d{1,15}$/.test(step)) return undefined
+  return { sequenceId: Number(step), epoch: epoch === undefined ? undefined : Number(epoch) }
 }
 
-function App({ run, app, tree, path }: AppProps): JSX.Element {
+function App({ run, app, tree, path, drawn }: AppProps): JSX.Element {
   const { project } = run.id
-  const steps = app.steps.value
+  const [steps, unread] = [app.steps.value, app.reading.unread.value]
   const node = tree.root
   const [pane, setPane] = useState<(typeof PANES)[number]>('middle')
   const real = useMemo(() => steps.filter(({ placed }) => placed === undefined), [steps])
-  const chosen = chosenStep(steps, ask('step'), ask('epoch'))
-  const shown = chosen ?? real.at(-1)
+  const at = asked()
+  const chosen = real.findLast(
+    ({ sequenceId, epoch }) => sequenceId === at?.sequenceId && epoch === (at.epoch ?? epoch),
+  )
+  const awaited = chosen === undefined ? unreadAt(app, at) : undefined
+  useEffect(() => {
+    if (awaited !== undefined) app.reading.look(awaited.sequenceId)
+  }, [awaited?.sequenceId])
+  /** The moment that is shown; undefined: now. */
+  const moment: Moment | undefined = chosen ?? awaited
+  const shown = chosen ?? (awaited === undefined ? real.at(-1) : undefined)
+  const all = useMemo(() => listedSteps(real, unread), [real, unread])
   const isFollowing = ask('step') === undefined
-  const choose = (step: StepRecord | undefined): void =>
+  const choose = (step: Moment | undefined): void =>
     setQuery({ step: step?.sequenceId, epoch: step === undefined || step.epoch === 0 ? undefined : step.epoch })
   const onRow = (row: Row): void => {
-    if (row.kind === 'step' && row.app === path) choose(row.step)
-    else if (row.kind === 'step') go(branchHref(run.id, row.app, row.step.sequenceId))
+    const to = row.kind === 'step' ? row.step : row.kind === 'unread' ? row : undefined
+    if (to !== undefined && row.app === path) choose(to)
+    else if (to !== undefined) go(branchHref(run.id, row.app, to.sequenceId))
     else if (row.kind === 'branch') go(branchHref(run.id, row.app))
   }
   const view = VIEWS.find((one) => one === ask('view')) ?? 'graph'
-  const past = chosen === undefined ? real : real.slice(0, real.indexOf(chosen) + 1)
-  const picture = usePicture(run, path, node, real)
+  const [isNow, isPart] = [moment === undefined, isPartUntil(moment, unread)]
+  const past = useMemo(() => {
+    if (isNow) return real
+    return shown === undefined ? [] : real.slice(0, real.indexOf(shown) + 1)
+  }, [real, shown, isNow])
+  const picture = usePicture(drawn, node, unread === undefined ? real : undefined)
+  // What is on the screen comes first: this effect runs behind those that ask for it.
+  useEffect(() => {
+    if (!drawn.isLoading) app.reading.release()
+  }, [drawn.isLoading])
   const { above } = picture
   const marks = useMemo(() => {
-    const own = marksOf(past, chosen === undefined ? node : undefined, above)
-    return joined(own, chosen === undefined ? picture.marks : marksUpTo(picture.marks, node, above, past))
-  }, [past, node, chosen, picture.marks, above])
+    const own = marksOf(past, isNow ? node : undefined, above)
+    const below = isNow ? picture.marks : marksUpTo(picture.marks, node, above, past)
+    return joined(isPart ? withoutNumbers(own) : own, below)
+  }, [past, node, isNow, isPart, picture.marks, above])
   const current = shown && `${picture.above}${printedName(shown.action)}`
-  const began = node.startedAt ?? real[0]?.startedAt ?? tree.run.startedAt ?? tree.run.createdAt
+  const began =
+    node.startedAt ??
+    (unread === undefined ? real[0]?.startedAt : undefined) ??
+    tree.run.startedAt ??
+    tree.run.createdAt
   const end = endOf(node, tree.run.since) ?? real.at(-1)?.endedAt ?? began + 1
   const openAction = (address: string): void => {
     const name = [...real].reverse().find(({ action }) => `${picture.above}${printedName(action)}` === address)
@@ -126,9 +151,11 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
     if (map !== undefined) go(mapHref(project, run.id.runId, to?.path ?? path, map))
   }
   const writer = (field: string) => {
-    const at = shown === undefined ? -1 : past.findLastIndex((step) => writes(step, field))
-    const step = past[at]
-    return step && { step, go: () => choose(step) }
+    const step = past.findLast((one) => writes(one, field))
+    if (step === undefined || shown === undefined) return undefined
+    // A step between them that is not read may have written it.
+    const isKnown = !all.slice(all.indexOf(step), all.indexOf(shown)).some(isUnread)
+    return isKnown ? { step, go: () => choose(step) } : undefined
   }
   const readers = (field: string): readonly string[] =>
     (picture.graph?.picture.actions ?? []).filter(({ reads }) => reads.includes(field)).map(({ name }) => name)
@@ -149,7 +176,7 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
           path={path}
           from={began}
           to={end}
-          chosen={chosen && `${path}@${chosen.epoch}.${chosen.sequenceId}`}
+          chosen={moment && rowIdOf(path, moment)}
           isFollowing={isFollowing}
           choose={onRow}
           follow={(isOn) => choose(isOn ? undefined : shown)}
@@ -173,13 +200,14 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
                 path={path}
                 steps={real}
                 node={node}
+                began={isPart ? began : undefined}
                 ended={node.endedAt ?? tree.run.endedAt ?? end}
                 chosen={chosen?.sequenceId}
                 openStep={choose}
                 openBranch={(to) => go(branchHref(run.id, to))}
               />
             ) : view === 'data' ? (
-              <Fields graph={picture.graph?.picture} steps={past} writes={writes} choose={choose} />
+              <Fields graph={picture.graph?.picture} steps={past} writer={writer} />
             ) : picture.graph === undefined && picture.isLoading ? (
               <p class="quiet pad">Loading…</p>
             ) : picture.graph === undefined ? (
@@ -190,13 +218,27 @@ function App({ run, app, tree, path }: AppProps): JSX.Element {
               <GraphView graph={picture.graph} marks={marks} current={current} open={openAction} />
             )}
           </div>
-          <Scrubber steps={real} chosen={chosen} isOver={!isOpen(node.status)} choose={choose} />
+          <Scrubber steps={all} chosen={moment} isOver={!isOpen(node.status)} choose={choose} />
         </section>
         <Splitter name="--right" sign={-1} label="Width of the details" />
-        <Inspector run={run} path={path} step={shown} node={node} writer={writer} readers={readers} />
+        {awaited === undefined ? (
+          <Inspector run={run} path={path} step={shown} node={node} writer={writer} readers={readers} />
+        ) : (
+          <section class="inspector" aria-label="Details">
+            <p class="quiet">Loading step {awaited.sequenceId}…</p>
+          </section>
+        )}
       </div>
     </div>
   )
+}
+
+/** The moment of the query, if its step is not read yet. */
+function unreadAt({ reading }: AppModel, at: ReturnType<typeof asked>): Moment | undefined {
+  const range = reading.unread.value
+  if (at === undefined || range === undefined) return undefined
+  const moment = { sequenceId: at.sequenceId, epoch: at.epoch ?? range.epoch }
+  return reading.isUnread(moment) ? moment : undefined
 }
 
 /** Whether a step changed a field of the state. */
@@ -210,11 +252,12 @@ function writes({ patch, update, status }: StepRecord, field: string): boolean {
 const branchHref = ({ project, runId, partitionKey }: RunId, path: string, step?: number): string =>
   href(['p', project, 'r', runId], { path, step, partition: partitionKey })
 
-function usePicture(run: RunModel, path: string, node: AppNode, steps: readonly StepRecord[]): PlacedPicture {
-  const topic = node.maps.length > 0 ? run.topic : undefined
-  const picture = useRunPicture(run.id.project, run.id, { path, node, topic })
-  const seen = useMemo(() => graphSeen(steps, node.maps, picture.above), [graphKey(node, steps)])
-  return { ...picture, graph: picture.graph ?? (picture.isLoading ? undefined : seen) }
+/** @param steps undefined until all are read: a graph that is only seen would grow meanwhile */
+function usePicture(picture: PlacedPicture, node: AppNode, steps: readonly StepRecord[] | undefined): PlacedPicture {
+  const key = steps && graphKey(node, steps)
+  const seen = useMemo(() => steps && graphSeen(steps, node.maps, picture.above), [key])
+  const isLoading = picture.isLoading || steps === undefined
+  return { ...picture, isLoading, graph: picture.graph ?? (isLoading ? undefined : seen) }
 }
 
 /** Steps that run again do not change a graph that is only seen. */

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
-import { useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { isUnread, listedSteps } from './listed-steps.js'
 import { Counts, endOf, Mark } from './parts.js'
 import { ask, href } from './route.js'
 import type { RunModel } from './run-model.js'
@@ -16,6 +17,9 @@ const NONE: Readonly<Record<string, string>> = {
   queued: 'Created, and not started.',
   running: 'It has begun. None of its steps is recorded yet.',
 }
+
+/** The rows that can be chosen. */
+const CHOSEN: ReadonlySet<Row['kind'] | undefined> = new Set(['step', 'branch', 'unread'])
 
 export interface StepListProps {
   readonly run: RunModel
@@ -34,8 +38,9 @@ export function StepList(props: StepListProps): JSX.Element {
   const { run, path, from, to, chosen, isFollowing, choose, follow } = props
   const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set())
   const [wanted, setWanted] = useState('')
-  const steps = run.app(path).steps.value
-  const tree = run.app(path).tree.value
+  const app = run.app(path)
+  const [steps, tree, unread] = [app.steps.value, app.tree.value, app.reading.unread.value]
+  const count = listedSteps(steps, unread).filter((step) => isUnread(step) || step.placed === undefined).length
   const rows = useRows(run, path, open, wanted)
   const at =
     chosen === undefined ? rows.findLastIndex(({ kind }) => kind === 'step') : rows.findIndex(({ id }) => id === chosen)
@@ -47,7 +52,7 @@ export function StepList(props: StepListProps): JSX.Element {
   }
   const move = (to: number, by: number): void => {
     let next = to
-    while (rows[next] !== undefined && rows[next]?.kind !== 'step' && rows[next]?.kind !== 'branch') next += by
+    while (rows[next] !== undefined && !CHOSEN.has(rows[next]?.kind)) next += by
     const row = rows[next]
     if (row !== undefined) choose(row)
   }
@@ -80,14 +85,21 @@ export function StepList(props: StepListProps): JSX.Element {
           value={wanted}
           onInput={({ currentTarget }) => setWanted(currentTarget.value)}
         />
-        <span class="quiet">{many(steps.filter(({ placed }) => placed === undefined).length, 'step')}</span>
+        <span class="quiet">{many(count, 'step')}</span>
+        {wanted !== '' && unread !== undefined && (
+          <span class="quiet tiny" role="status">
+            {many(steps.length, 'step')} read so far
+          </span>
+        )}
         <button type="button" class="small" aria-pressed={isFollowing} onClick={() => follow(!isFollowing)}>
           {isFollowing ? '● following' : 'follow'}
         </button>
       </div>
       {rows.length === 0 ? (
         <p class="quiet pad">
-          {wanted === '' ? (NONE[tree?.root.status ?? ''] ?? 'No step is recorded.') : `No step fits “${wanted}”.`}
+          {wanted === ''
+            ? (NONE[tree?.root.status ?? ''] ?? 'No step is recorded.')
+            : `No step ${unread === undefined ? '' : 'that is read so far '}fits “${wanted}”.`}
         </p>
       ) : (
         <VirtualList
@@ -96,6 +108,7 @@ export function StepList(props: StepListProps): JSX.Element {
           label="Steps"
           role="tree"
           reveal={at}
+          idOf={(i) => rows[i]?.id}
           onScroll={(isAtEnd) => {
             if (isFollowing && !isAtEnd && chosen === undefined && rows.length * ROW_PX > 2000) follow(false)
           }}
@@ -114,6 +127,7 @@ export function StepList(props: StepListProps): JSX.Element {
                 axis={{ from, to }}
                 toggle={toggle}
                 choose={choose}
+                look={(sequenceId) => run.app(row.app).reading.look(sequenceId)}
               />
             )
           }}
@@ -147,9 +161,10 @@ interface RowProps {
   readonly axis: { readonly from: number; readonly to: number }
   readonly toggle: (id: string, isOn: boolean) => void
   readonly choose: (row: Row) => void
+  readonly look: (sequenceId: number) => void
 }
 
-function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, axis, toggle, choose }: RowProps) {
+function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, axis, toggle, choose, look }: RowProps) {
   const item = {
     role: 'treeitem',
     'aria-level': row.level,
@@ -163,6 +178,7 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
         pause of {duration(row.ms)}
       </div>
     )
+  if (row.kind === 'unread') return <Unread {...{ row, item, isChosen, look }} choose={() => choose(row)} />
   if (row.kind === 'loading')
     return (
       <div {...item} class="row pause">
@@ -221,6 +237,26 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
       {row.kind === 'step' && row.map !== undefined && <Counts counts={row.map.counts} />}
       <Bar from={startedAt} to={now} axis={axis} status={status} />
       <span class="ms">{duration(ms)}</span>
+    </div>
+  )
+}
+
+/** The place of a step. What is on the screen is read first. */
+function Unread(props: {
+  readonly row: Extract<Row, { readonly kind: 'unread' }>
+  readonly item: JSX.HTMLAttributes<HTMLDivElement>
+  readonly isChosen: boolean
+  readonly look: (sequenceId: number) => void
+  readonly choose: () => void
+}): JSX.Element {
+  const { row, item, isChosen, look, choose } = props
+  useEffect(() => look(row.sequenceId), [row.id])
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys of all rows
+    <div {...item} class="row unread" aria-selected={isChosen} tabIndex={isChosen ? 0 : -1} onClick={choose}>
+      <span class="twist" />
+      <span class="seq">{row.sequenceId}</span>
+      <span class="quiet">…</span>
     </div>
   )
 }

@@ -1,16 +1,19 @@
 import type { AppNode, MapNode, StepRecord } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
+import { isUnread, listedSteps } from './listed-steps.js'
 import type { AppModel, RunModel } from './run-model.js'
 import { branchName } from './words.js'
 
 // Owns: which rows the list of steps has: steps, and below a step the branches that it ran, with their own steps.
 // S1  A branch has its own status, times and step numbers; nothing of its parent is shown in their place.
 // S2  Zero is a step as any other.
+// S3  A step that is not read yet has its row, which its step takes over. A filter finds only steps that are read.
 // An application that an action made stands below the step of that action, also when the step is over.
 
 /** One row of the list. */
 export type Row = { readonly id: string; readonly level: number; readonly app: string } & (
   | { readonly kind: 'step'; readonly step: StepRecord; readonly map: MapNode | undefined; readonly opens: boolean }
+  | { readonly kind: 'unread'; readonly sequenceId: number; readonly epoch: number; readonly opens: false }
   | { readonly kind: 'branch'; readonly node: AppNode; readonly name: string; readonly opens: true }
   | { readonly kind: 'map'; readonly map: MapNode; readonly more: number; readonly opens: false }
   | { readonly kind: 'pause'; readonly ms: number; readonly opens: false }
@@ -30,15 +33,25 @@ export function rowsOf(run: RunModel, path: string, open: ReadonlySet<string>, w
 function add(run: RunModel, path: string, level: number, open: ReadonlySet<string>, wanted: string, rows: Row[]): void {
   const app = run.app(path)
   const steps = app.steps.value
+  const unread = app.reading.unread.value
   const node = app.node
   const maps = new Map(node?.maps.map((map) => [`${map.epoch} ${map.sequenceId}`, map]))
   const children = new Map<number, AppNode[]>()
   for (const child of node?.children ?? []) {
-    const at = makerOf(child, steps, node?.epoch) ?? node?.step?.sequenceId ?? -1
+    // Visits are counted from the first step.
+    const maker = unread === undefined ? makerOf(child, steps, node?.epoch) : undefined
+    const at = maker ?? node?.step?.sequenceId ?? -1
     children.set(at, [...(children.get(at) ?? []), child])
   }
   let ended: number | undefined
-  for (const step of steps) {
+  for (const step of listedSteps(steps, unread)) {
+    const id = rowIdOf(path, step)
+    if (isUnread(step)) {
+      ended = undefined
+      const { sequenceId, epoch } = step
+      if (wanted === '') rows.push({ kind: 'unread', id, level, app: path, sequenceId, epoch, opens: false })
+      continue
+    }
     if (step.placed !== undefined && (step.placed === 'start' || step.action === '') && step.placed !== 'rewind')
       continue
     const map = maps.get(`${step.epoch} ${step.sequenceId}`)
@@ -55,7 +68,6 @@ function add(run: RunModel, path: string, level: number, open: ReadonlySet<strin
         opens: false,
       })
     ended = step.endedAt
-    const id = `${path}@${step.epoch}.${step.sequenceId}`
     const opens = map !== undefined || below.length > 0
     rows.push({ kind: 'step', id, level, app: path, step, map, opens })
     if (!open.has(id)) continue
@@ -63,6 +75,10 @@ function add(run: RunModel, path: string, level: number, open: ReadonlySet<strin
     for (const child of below) addBranch(run, child, level + 1, open, rows)
   }
 }
+
+/** The id of the row of a step. */
+export const rowIdOf = (path: string, { epoch, sequenceId }: Pick<StepRecord, 'epoch' | 'sequenceId'>): string =>
+  `${path}@${epoch}.${sequenceId}`
 
 /** The step whose action made an application: past ones are told by their visit. */
 function makerOf({ path }: AppNode, steps: readonly StepRecord[], epoch = 0): number | undefined {

@@ -23,13 +23,15 @@ export function Timeline(props: {
   readonly path: string
   readonly steps: readonly StepRecord[]
   readonly node: AppNode | undefined
+  /** When it began, where its first steps are not read yet. Epoch milliseconds. */
+  readonly began: number | undefined
   /** When it ended, or last did something; now while it goes on. Epoch milliseconds. */
   readonly ended: number
   readonly chosen: number | undefined
   readonly openStep: (step: StepRecord) => void
   readonly openBranch: (path: string) => void
 }): JSX.Element {
-  const { run, path, steps, node, ended, chosen, openStep, openBranch } = props
+  const { run, path, steps, node, began, ended, chosen, openStep, openBranch } = props
   const box = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(700)
   const [range, setRange] = useState<{ from: number; to: number } | undefined>()
@@ -49,7 +51,7 @@ export function Timeline(props: {
     lanes: lanesOf((branches?.[i] ?? []).flatMap((branch) => branchSpan(branch, ended))),
   }))
   const all = [...own, ...groups.flatMap(({ lanes }) => lanes.flat())]
-  const first = all.reduce((least, { from }) => Math.min(least, from), Number.POSITIVE_INFINITY)
+  const first = all.reduce((least, { from }) => Math.min(least, from), began ?? Number.POSITIVE_INFINITY)
   const last = all.reduce((most, { to }) => Math.max(most, to), first + 1)
   const { from, to } = range ?? { from: first, to: last }
   const inner = width - LEFT_PX
