@@ -29,7 +29,7 @@ const ICON =
 
 /** The files of the page, built from `src/ui/page/`. */
 export async function buildPage(): Promise<Assets> {
-  const files: Record<string, string> = { 'index.html': SHELL, 'icon.svg': ICON }
+  const files: Record<string, string> = { 'icon.svg': ICON }
   const made = await build({
     entryPoints: [
       { in: join(PAGE, 'main.tsx'), out: 'page' },
@@ -47,6 +47,10 @@ export async function buildPage(): Promise<Assets> {
     legalComments: 'none',
   })
   for (const { path, text } of made.outputFiles) files[path.slice(PAGE.length + 1)] = await smaller(path, text)
+  // Found by its import alone, it would be asked for when the page is there.
+  const shared = Object.keys(files).filter((path) => path.startsWith('shared-'))
+  const links = shared.map((path) => `<link rel="modulepreload" href="${path}">\n`).join('')
+  files['index.html'] = SHELL.replace('<script', `${links}<script`)
   return Object.fromEntries(Object.entries(files).map(([path, text]) => [path, assetOf(path, text)]))
 }
 

@@ -108,6 +108,7 @@ export function StepList(props: StepListProps): JSX.Element {
           label="Steps"
           role="tree"
           reveal={at}
+          isFollowing={isFollowing}
           idOf={(i) => rows[i]?.id}
           onScroll={(isAtEnd) => {
             if (isFollowing && !isAtEnd && chosen === undefined && rows.length * ROW_PX > 2000) follow(false)

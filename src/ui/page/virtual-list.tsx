@@ -3,7 +3,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 // Owns: long lists, of which only what is in sight is made.
 // V1  What is in sight stays there when rows come or go above it.
-// V2  A row is brought into sight when it becomes the one to reveal, not each time the list changes.
+// V2  A row is brought into sight when it becomes the one to reveal, or its list begins to follow it; not each time the
+//     list changes.
 
 const FIRST_PX = 800
 
@@ -16,13 +17,26 @@ export function VirtualList(props: {
   readonly render: (index: number) => ComponentChildren
   /** The row to bring into sight. */
   readonly reveal?: number | undefined
+  /** Whether a reader asks for that row. */
+  readonly isFollowing?: boolean
   /** The id of a row, which is the same when other rows come or go. Default: its index. */
   readonly idOf?: (index: number) => string | undefined
   /** Called at the end of what there is. */
   readonly more?: (() => void) | undefined
   readonly onScroll?: ((isAtEnd: boolean) => void) | undefined
 }): JSX.Element {
-  const { count: rows, rowPx, label, role, render, reveal = -1, idOf = String, more, onScroll } = props
+  const {
+    count: rows,
+    rowPx,
+    label,
+    role,
+    render,
+    reveal = -1,
+    isFollowing = false,
+    idOf = String,
+    more,
+    onScroll,
+  } = props
   const box = useRef<HTMLDivElement>(null)
   const [view, setView] = useState({ top: Math.max(0, (reveal + 2) * rowPx - FIRST_PX), height: FIRST_PX })
   const top = useRef<{ index: number; id: string | undefined }>({ index: 0, id: undefined })
@@ -50,14 +64,18 @@ export function VirtualList(props: {
     if (at === null || id === undefined || idOf(index) === id) return
     for (let i = 0; i < rows; i++) if (idOf(i) === id) return scrollTo(at.scrollTop + (i - index) * rowPx)
   })
+  const revealed = useRef<{ id: string | undefined; isFollowing: boolean }>({ id: undefined, isFollowing })
   // V2
   useLayoutEffect(() => {
     const at = box.current
-    if (at === null || reveal < 0) return
+    const before = revealed.current
+    const id = reveal < 0 ? undefined : idOf(reveal)
+    revealed.current = { id, isFollowing }
+    if (at === null || id === undefined || (id === before.id && (!isFollowing || before.isFollowing))) return
     const px = reveal * rowPx
     if (px < at.scrollTop) scrollTo(px - rowPx)
     else if (px + rowPx > at.scrollTop + at.clientHeight) scrollTo(px + 2 * rowPx - at.clientHeight)
-  }, [reveal < 0 ? undefined : idOf(reveal)])
+  })
   useLayoutEffect(() => {
     const index = Math.floor((box.current?.scrollTop ?? 0) / rowPx)
     top.current = { index, id: idOf(index) }

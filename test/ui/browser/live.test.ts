@@ -37,8 +37,8 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     rmSync(dir, { recursive: true, force: true })
   })
 
-  async function server(port?: number, begin?: () => Promise<void>): Promise<PageServer> {
-    const made = await serve(projectsIn(dir), port, begin)
+  async function server(port?: number, until?: Parameters<typeof serve>[2]): Promise<PageServer> {
+    const made = await serve(projectsIn(dir), port, until)
     closed.push(() => made.close())
     return made
   }
@@ -79,7 +79,9 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
 
   it('reads again what changed before its stream began', async () => {
     const begun = defer()
-    const { url } = await server(undefined, () => begun.promise)
+    const { url } = await server(undefined, ({ pathname }) =>
+      pathname.endsWith('/stream') ? begun.promise : undefined,
+    )
     const child = await otherProcess('early-1')
     const { page } = await open(browser, `${url}/p/demo/r/early-1`)
     closed.push(() => page.context().close())

@@ -29,25 +29,29 @@ export interface PageServer {
   close(): Promise<void>
 }
 
-/** @param port that of an earlier server, which was closed @param begin awaited before a stream begins */
+/** @param port that of an earlier server, which was closed @param until awaited before a request is answered */
 export async function serve(
   projects: UiHandlerOptions['projects'],
   port = 0,
-  begin?: () => Promise<void>,
+  until?: (url: URL) => Promise<void> | undefined,
 ): Promise<PageServer> {
   const handler = createUiHandler({ projects, basePath: '/ui', actions: true, logger: quiet })
   let streams = 0
   const listener = nodeListener(handler)
   const server: Server = createServer((request, response) => {
-    const isStream = request.url?.includes('/stream?') === true
-    if (isStream) {
+    if (request.url?.includes('/stream?') === true) {
       streams += 1
       response.once('close', () => {
         streams -= 1
       })
     }
-    if (isStream && begin !== undefined) void begin().then(() => listener(request, response))
-    else void listener(request, response)
+    const held = until?.(new URL(request.url ?? '', 'http://localhost'))
+    if (held === undefined) void listener(request, response)
+    else
+      void held.then(
+        () => listener(request, response),
+        () => response.destroy(), // as a server that is gone
+      )
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const { port: own } = server.address() as AddressInfo
