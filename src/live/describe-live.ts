@@ -63,7 +63,7 @@ export function describeLive(app: Application, ended: RunResult | undefined, opt
   const { position, next, sequenceId } = app.checkpoint
   const at = app.system.clock.now()
   const incarnation = app.system.store?.incarnation ?? 0
-  const { title, labels, name } = journal?.scope.settings.about ?? {}
+  const { title, labels, name } = journal?.scope.about ?? {}
   const branches = root.maps[0]?.counts
   const { pending, due } = tree
   return {

@@ -20,10 +20,10 @@ export interface AppJournal {
   /** Grows with each rewind; part of the ids of branches. */
   readonly epoch: number
   /** The settings and the state of the store that a tree of applications shares. */
-  readonly scope: Pick<Scope, 'fault' | 'incarnation' | 'idle' | 'outage' | 'tree' | 'lease' | 'requests'> & {
+  readonly scope: Pick<Scope, 'about' | 'fault' | 'incarnation' | 'idle' | 'outage' | 'tree' | 'lease' | 'requests'> & {
     readonly settings: Pick<
       ScopeSettings,
-      'partitionKey' | 'transient' | 'policy' | 'watch' | 'driver' | 'rootId' | 'about' | 'start'
+      'partitionKey' | 'transient' | 'policy' | 'watch' | 'driver' | 'rootId' | 'start'
     >
   }
   /** Stored messages from outside. */

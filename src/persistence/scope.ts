@@ -11,7 +11,7 @@ import { fitRecord } from './migrate.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
 import { RunRequests } from './requests.js'
-import type { ScopeSettings } from './scope-settings.js'
+import type { RootFacts, ScopeSettings } from './scope-settings.js'
 import type { StoredRecord } from './stored-record.js'
 import { type Refusal, TreeStatus } from './tree-status.js'
 
@@ -31,6 +31,8 @@ const NONE: readonly number[] = Object.freeze([])
 /** All writes below one root. */
 export class Scope {
   readonly settings: ScopeSettings
+  /** The facts of the root as its store has them: given ones, else those that are stored. */
+  about: RootFacts
   /** Shared with the other stores of its tree. */
   outage: Outage
   readonly #main: Scope | undefined
@@ -56,6 +58,7 @@ export class Scope {
   /** @param main the scope of the root, if this is the store of a map */
   constructor(settings: ScopeSettings, outage = new Outage(settings.clock), main?: Scope) {
     this.settings = settings
+    this.about = settings.about
     this.#commits = new GroupCommit(this, settings.driver, (group) => this.#send(group))
     this.outage = outage
     this.#main = main

@@ -11,8 +11,8 @@ export function beginTracking(app: Application): void {
   const { tracker, system, journal, checkpoint, appId, plan } = app
   if (tracker === undefined || app.parent !== undefined) return // an application that an action made is part of the run
   const { state, position, next, sequenceId } = checkpoint
-  const { partitionKey, about, start } = journal?.scope.settings ?? { partitionKey: null }
-  const { name, title, labels = {} } = about ?? {}
+  const { partitionKey, start } = journal?.scope.settings ?? { partitionKey: null }
+  const { name, title, labels = {} } = journal?.scope.about ?? {}
   const run: TrackedRun = {
     eventsOf: system.runId,
     appId,
