@@ -1,18 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { createApplication, defineMessage, defineState, type as typeOf } from 'teasel'
 import { type FileTracker, fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { findChromium } from '../../support/chromium.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Deferred, defer } from '../../support/deferred.js'
 import { quiet } from '../../support/quiet-logger.js'
-import { launch, open, type PageServer, serve } from './rig.js'
+import { type PageServer, serve } from './rig.js'
 import { HOSTILE } from './story.js'
+import { browserSuite, chromium } from './suite.js'
 
-const chromium = findChromium()
 const PATIENT = { timeout: 20_000 }
 
 const kit = defineState<{ n: number; done: number }>()
@@ -77,35 +73,26 @@ function running(tracker: FileTracker, appId: string) {
 const letters = (n: number): readonly string[] => [...'abcdefghijklm'].slice(0, n)
 
 describe.skipIf(chromium === undefined)('the boxes of branches, in a browser', () => {
-  let browser: Browser
+  const { dir, closes, open } = browserSuite()
   let server: PageServer
   let tracker: FileTracker
-  const dir = mkdtempSync(join(tmpdir(), 'teasel-boxes-'))
-  const closed: (() => unknown)[] = []
 
   beforeAll(async () => {
     tracker = fileTracker({ dir, project: 'demo' })
-    browser = await launch(chromium ?? '')
     server = await serve(projectsIn(dir))
   })
-  afterEach(async () => {
-    for (const close of closed.splice(0).reverse()) await close()
-  })
   afterAll(async () => {
-    await browser?.close()
     await server?.close()
     await tracker?.dispose()
-    rmSync(dir, { recursive: true, force: true })
   })
 
   async function shown(appId: string, keys: readonly string[]) {
     const run = running(tracker, appId)
-    closed.push(() => run.cancel())
+    closes(() => run.cancel())
     run.add(...keys)
-    const { page, faults } = await open(browser, `${server.url}/p/demo/r/${appId}`, {
+    const { page, faults } = await open(`${server.url}/p/demo/r/${appId}`, {
       viewport: { width: 1280, height: 900 },
     })
-    closed.push(() => page.context().close())
     await page.waitForSelector('.live[data-live=live]')
     return { run, page, faults }
   }

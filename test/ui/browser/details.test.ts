@@ -1,23 +1,19 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Browser } from 'playwright-core'
 import { createApplication, defineMessage, defineState, type Tracker } from 'teasel'
 import { memoryPersister, type Persister } from 'teasel/persistence'
 import { fileTracker } from 'teasel/tracking/file'
-import { projectsIn, type UiHandlerOptions } from 'teasel/ui'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { projectsIn } from 'teasel/ui'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { findChromium } from '../../support/chromium.js'
 import { defer, untilAborted } from '../../support/deferred.js'
 import { quiet } from '../../support/quiet-logger.js'
-import { launch, type OpenPage, open, serve } from './rig.js'
 import { openExpense } from './story.js'
+import { browserSuite, chromium } from './suite.js'
 
-const chromium = findChromium()
 const PROGRAM = fileURLToPath(new URL('live-program.ts', import.meta.url))
 const TSCONFIG = fileURLToPath(new URL('../../../tsconfig.json', import.meta.url))
 
@@ -59,34 +55,13 @@ const trip = kit.graph({
 })
 
 describe.skipIf(chromium === undefined)('the details of steps and states, in a browser', () => {
-  let browser: Browser
-  const dir = mkdtempSync(join(tmpdir(), 'teasel-details-'))
-  const closed: (() => unknown)[] = []
-
-  beforeAll(async () => {
-    browser = await launch(chromium ?? '')
-  })
-  afterEach(async () => {
-    for (const close of closed.splice(0).reverse()) await close()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    rmSync(dir, { recursive: true, force: true })
-  })
-
-  async function show(projects: UiHandlerOptions['projects'], path: string): Promise<OpenPage & { url: string }> {
-    const server = await serve(projects)
-    closed.push(() => server.close())
-    const opened = await open(browser, `${server.url}${path}`)
-    closed.push(() => opened.page.context().close())
-    return { ...opened, url: server.url }
-  }
+  const { dir, closes, show } = browserSuite()
 
   /** A run that waits for an answer, in this process. */
   function waitingTrip(appId: string, place: string, persister: Persister, partitionKey: string | null = null) {
     const start = { appId, entrypoint: 'plan', state: { place, n: 1 }, persister, logger: quiet } as const
     const app = createApplication(trip, { ...start, ...(partitionKey !== null && { partitionKey }) })
-    closed.push(() => app[Symbol.asyncDispose]())
+    closes(() => app[Symbol.asyncDispose]())
     return app
   }
 
@@ -173,7 +148,7 @@ describe.skipIf(chromium === undefined)('the details of steps and states, in a b
   it('offer nothing that a project without a store refuses', async () => {
     await using tracker = fileTracker({ dir, project: 'demo' })
     const app = openExpense('expense-7', { tracker })
-    closed.push(() => app[Symbol.asyncDispose]())
+    closes(() => app[Symbol.asyncDispose]())
     void app.run({ whenWaiting: 'return' })
     const { page, faults, url } = await show(projectsIn(dir), '/p/demo/r/expense-7')
     await page.waitForSelector('.question >> text=It is answered in the program that runs it')

@@ -1,61 +1,40 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { createApplication, defineState } from 'teasel'
 import { createHost, hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
 import { fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { SOURCE_ARGUMENTS } from '../../support/built/arguments.js'
-import { findChromium } from '../../support/chromium.js'
 import { defer, untilAborted } from '../../support/deferred.js'
 import { quiet } from '../../support/quiet-logger.js'
-import { launch, open, type PageServer, serve } from './rig.js'
+import type { PageServer } from './rig.js'
 import { expenseGraph, FEW, openExpense, runSurvey } from './story.js'
+import { browserSuite, chromium } from './suite.js'
 
-const chromium = findChromium()
 const PROGRAM = fileURLToPath(new URL('live-program.ts', import.meta.url))
 
 describe.skipIf(chromium === undefined)('the page while things happen, in a browser', () => {
-  let browser: Browser
-  const dir = mkdtempSync(join(tmpdir(), 'teasel-live-'))
-  const closed: (() => unknown)[] = []
+  const { dir, closes, serve, open } = browserSuite()
 
-  beforeAll(async () => {
-    browser = await launch(chromium ?? '')
-  })
-  afterEach(async () => {
-    for (const close of closed.splice(0).reverse()) await close()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    rmSync(dir, { recursive: true, force: true })
-  })
-
-  async function server(port?: number, until?: Parameters<typeof serve>[2]): Promise<PageServer> {
-    const made = await serve(projectsIn(dir), port, until)
-    closed.push(() => made.close())
-    return made
-  }
+  const server = (port?: number, until?: Parameters<typeof serve>[2]): Promise<PageServer> =>
+    serve(projectsIn(dir), port, until)
 
   /** A run in another process: it makes a step for each word that it is sent. */
   async function otherProcess(appId: string): Promise<ChildProcess> {
     const child = fork(PROGRAM, [dir, appId], {
       execArgv: [...SOURCE_ARGUMENTS],
     })
-    closed.push(() => child.kill('SIGKILL'))
+    closes(() => child.kill('SIGKILL'))
     await once(child, 'message')
     return child
   }
 
   async function openRun(url: string, appId: string): Promise<Page> {
-    const { page } = await open(browser, `${url}/p/demo/r/${appId}`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${url}/p/demo/r/${appId}`)
     await page.waitForSelector('.row.step')
     await page.waitForSelector('.live[data-live=live]')
     return page
@@ -83,8 +62,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
       pathname.endsWith('/stream') ? begun.promise : undefined,
     )
     const child = await otherProcess('early-1')
-    const { page } = await open(browser, `${url}/p/demo/r/early-1`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${url}/p/demo/r/early-1`)
     await page.waitForSelector('.row.step')
     child.send('end')
     await once(child, 'exit')
@@ -113,8 +91,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
   it('has one connection for nine tabs', async () => {
     const made = await server()
     const child = await otherProcess('other-3')
-    const { page: first } = await open(browser, `${made.url}/p/demo/r/other-3`)
-    closed.push(() => first.context().close())
+    const { page: first } = await open(`${made.url}/p/demo/r/other-3`)
     const pages = [first]
     for (let i = 1; i < 9; i++) {
       const page = await first.context().newPage()
@@ -137,13 +114,11 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     const persister = memoryPersister()
     const app = openExpense('expense-2', { persister })
     const run = app.run()
-    closed.push(() => app[Symbol.asyncDispose]())
+    closes(() => app[Symbol.asyncDispose]())
     const made = await serve({
       demo: { persister, graphs: { expense: expenseGraph.runnable({ entrypoint: 'review' }) } },
     })
-    closed.push(() => made.close())
-    const { page } = await open(browser, `${made.url}/p/demo/inbox`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${made.url}/p/demo/inbox`)
     await page.getByLabel('approved').check()
     await page.getByLabel('amount').fill('100')
     await page.getByRole('button', { name: 'Answer' }).click()
@@ -159,9 +134,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     await app.run({ whenWaiting: 'return' })
     await app.shutdown('waits for a person')
     const made = await serve({ demo: { persister, graphs: { expense: runnable } } })
-    closed.push(() => made.close())
-    const { page } = await open(browser, `${made.url}/p/demo/r/expense-3`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${made.url}/p/demo/r/expense-3`)
     await page.waitForSelector('.head .status[data-status=waiting]')
     await page.getByRole('button', { name: 'Cancel' }).click()
     await page.keyboard.press('Escape')
@@ -196,12 +169,10 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
       signals: [],
       logger: quiet,
     })
-    closed.push(() => host.close())
+    closes(() => host.close())
     await host.start('fan', { appId: 'fan-1', state: {} })
     const made = await serve({ demo: { host } })
-    closed.push(() => made.close())
-    const { page } = await open(browser, `${made.url}/p/demo/r/fan-1/m/fan`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${made.url}/p/demo/r/fan-1/m/fan`)
     await page.getByRole('button', { name: 'Cancel map' }).click()
     await page.getByLabel('Reason').fill('enough of it')
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel map' }).click()
@@ -243,9 +214,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     })
     const run = app.run()
     const made = await serve({ demo: { persister } })
-    closed.push(() => made.close())
-    const { page } = await open(browser, `${made.url}/p/demo/r/soon-1/m/fan`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${made.url}/p/demo/r/soon-1/m/fan`)
     await page.waitForSelector('text=The run goes on, and fan has not begun')
 
     gate.resolve()
@@ -272,13 +241,11 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     const persister = memoryPersister()
     const graphs = { sum: hosted(graph, { entrypoint: 'add', logger: quiet }) }
     const host = createHost({ persister, graphs, signals: [], logger: quiet })
-    closed.push(() => host.close())
+    closes(() => host.close())
     await host.start('sum', { appId: 'sum-1', state: { n: 1 } })
     await expect.poll(async () => (await persister.list()).items[0]?.status).toBe('finished')
     const made = await serve({ demo: { host } })
-    closed.push(() => made.close())
-    const { page } = await open(browser, `${made.url}/p/demo/r/sum-1?step=0`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${made.url}/p/demo/r/sum-1?step=0`)
 
     await page.getByRole('button', { name: 'Fork…' }).click()
     const state = page.getByLabel('State after step 0')
@@ -301,8 +268,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     await runSurvey(tracker, 'survey-file', FEW)
     const { url } = await server()
     const text = await (await fetch(`${url}/api/v1/runs/survey-file/export?project=demo`)).text()
-    const { page, faults } = await open(browser, `${url}/?open=file`)
-    closed.push(() => page.context().close())
+    const { page, faults } = await open(`${url}/?open=file`)
     await page.setInputFiles('input[type=file]', {
       name: 'survey.jsonl',
       mimeType: 'text/plain',
@@ -323,8 +289,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     await using tracker = fileTracker({ dir, project: 'demo' })
     await runSurvey(tracker, 'survey-s112', FEW)
     const { url } = await server()
-    const { page } = await open(browser, `${url}/p/demo/r/survey-s112`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${url}/p/demo/r/survey-s112`)
     await page.locator('.row.step', { hasText: 'multi_prompt_test' }).first().locator('button').click()
     await page.waitForSelector('.row.branch')
     const rows = await page.evaluate(
@@ -345,8 +310,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     await using tracker = fileTracker({ dir, project: 'demo' })
     await runSurvey(tracker, 'survey-keys', FEW)
     const { url } = await server()
-    const { page } = await open(browser, `${url}/`)
-    closed.push(() => page.context().close())
+    const { page } = await open(`${url}/`)
     const press = async (...keys: readonly string[]): Promise<void> => {
       for (const key of keys) await page.keyboard.press(key)
     }
