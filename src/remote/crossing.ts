@@ -113,7 +113,10 @@ export function reportedIn({ source, fraction, done, total, message, time }: Pro
 }
 
 /** Hands a line of a worker to the logger. */
-export function logOf({ level, text, data, at }: Extract<UpFrame, { readonly type: 'log' }>, logger: SafeLogger): void {
+export function writeLog(
+  { level, text, data, at }: Extract<UpFrame, { readonly type: 'log' }>,
+  logger: SafeLogger,
+): void {
   if (at === undefined) logger[level](text, thrown(data))
   else logger.record({ level, text, data: thrown(data), ...at })
 }

@@ -30,7 +30,7 @@ export interface StateChange {
 }
 
 /** A commit, without its state. */
-export interface StepData {
+export interface CommitData {
   readonly position?: string | undefined
   readonly next?: string | undefined
   readonly sequenceId: number
@@ -219,7 +219,7 @@ export type UpFrame =
   | {
       readonly type: 'step'
       readonly change: StateChange
-      readonly at: StepData
+      readonly at: CommitData
       /** The number of the last message that it has seen, and the numbers of those that no commit has taken. */
       readonly n: number
       readonly left: readonly number[]

@@ -25,7 +25,7 @@ import type { State } from '../state/freeze.js'
 import { relayChunks, relayEvent } from './arriving-events.js'
 import { BranchAnswers } from './branch-answers.js'
 import { type Crew, otherCode } from './crew.js'
-import { dataOf, logOf, sendOn, thrown } from './crossing.js'
+import { dataOf, sendOn, thrown, writeLog } from './crossing.js'
 import type { CheckpointData, Ended, UpFrame, WaitsData } from './frames.js'
 import { OwnerRun } from './owner-run.js'
 import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
@@ -257,7 +257,7 @@ export class RemoteBranch implements BranchHandle {
       case 'send':
         return sendOn(frame, map, key)
       case 'log':
-        return logOf(frame, this.#setup.system.logger)
+        return writeLog(frame, this.#setup.system.logger)
       case 'mismatch':
         return this.#settle({ status: 'failed', error: otherCode(this, this.#setup.plan, this.#code, frame.outline) })
       case 'journal':

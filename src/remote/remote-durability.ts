@@ -28,7 +28,7 @@ interface DurableBranch {
 }
 
 /** Where a branch is in the store: to be delivered, or at its end. */
-export interface Found {
+interface FoundBranch {
   readonly ended: { readonly recovered: boolean } | undefined
 }
 
@@ -91,7 +91,7 @@ export class RemoteDurability implements StoredBranch {
   }
 
   /** Looks where the branch is, after its worker was lost. @throws {PersistenceError} when it cannot be read */
-  async find(): Promise<Found> {
+  async find(): Promise<FoundBranch> {
     const stored = await this.journals.reload()
     if (stored?.hasState === true && stored.sequenceId > this.#branch.checkpoint.sequenceId) {
       const { checkpoint, visits } = checkpointOf(this.#setup.plan, stored, this.#branch.checkpoint.state)

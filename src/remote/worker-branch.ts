@@ -69,7 +69,7 @@ export class WorkerBranch implements RunOwner {
   /** The numbers of messages that it got. */
   readonly #numbers = new WeakMap<object, number>()
   /** What the owner was told of its attempts. */
-  #told = NO_ATTEMPTS
+  #sentFacts = NO_ATTEMPTS
   #sequenceId: number
   /** The state that the owner has. */
   #sent: State
@@ -248,8 +248,8 @@ export class WorkerBranch implements RunOwner {
 
   #sendFacts(): void {
     const { branch = 1, waiting = false } = this.#run?.attempts ?? NO_ATTEMPTS
-    if (branch === this.#told.branch && waiting === this.#told.waiting) return
-    this.#told = { branch, waiting }
+    if (branch === this.#sentFacts.branch && waiting === this.#sentFacts.waiting) return
+    this.#sentFacts = { branch, waiting }
     this.#world.send({ type: 'facts', attempts: branch, retrying: waiting })
   }
 

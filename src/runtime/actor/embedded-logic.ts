@@ -18,7 +18,7 @@ import { runWithEvents } from '../run/run-with-events.js'
 import { AppSystem } from '../system.js'
 import { appLogicOf } from './app-actor.js'
 import { Carrier } from './carrier.js'
-import type { LooseLogic, Scope } from './logic.js'
+import type { ActorScope, LooseLogic } from './logic.js'
 import { AppSnapshot, errorOf, type PersistedRun, readPersisted } from './snapshot.js'
 import { isStop } from './xstate-events.js'
 
@@ -54,7 +54,7 @@ export function createEmbeddedLogic(plan: Plan, bound: Inputs): LooseLogic<AppSn
       const early = app === undefined ? undefined : lives.get(app)?.early
       if (early === undefined) return transition(snapshot, event, scope)
       const { self, emit } = scope // XState 6 hands over the actor itself, which cannot be spread
-      const soon: Scope = { self, emit, defer: (act: () => void) => void early.push(act) }
+      const soon: ActorScope = { self, emit, defer: (act: () => void) => void early.push(act) }
       return transition(snapshot, event, soon) // E2
     },
     getPersistedSnapshot,
@@ -114,7 +114,7 @@ function restoredState({ graph: { rules } }: Plan, { context, oneWay }: Persiste
   return fillState(rules, Object.freeze({ ...rules.defaults, ...state }))
 }
 
-function embeddedApp(plan: Plan, bound: Inputs, scope: Scope, input: EmbeddedInput): Application {
+function embeddedApp(plan: Plan, bound: Inputs, scope: ActorScope, input: EmbeddedInput): Application {
   const { state, inputs = NO_INPUTS, appId } = input
   const { graph } = plan
   if (!graph.accepts.open) refuseUnknownInputs('The graph', inputs, graph.accepts.names)

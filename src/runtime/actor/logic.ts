@@ -1,7 +1,7 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
 
 /** XState's actor scope, as the engine uses it. */
-export interface Scope {
+export interface ActorScope {
   readonly self: AnyActorRef
   readonly defer: (fn: () => void) => void
   readonly emit: (event: AnyEventObject) => void
@@ -10,9 +10,9 @@ export interface Scope {
 /** XState's `ActorLogic`, as far as the engine implements it; the public types are in `snapshot.ts` and `application/`. */
 export interface LooseLogic<TSnapshot> {
   readonly config?: unknown
-  getInitialSnapshot(scope: Scope, input: unknown): TSnapshot
-  transition(snapshot: TSnapshot, event: AnyEventObject, scope: Scope): TSnapshot
-  start?(snapshot: TSnapshot, scope: Scope): void
+  getInitialSnapshot(scope: ActorScope, input: unknown): TSnapshot
+  transition(snapshot: TSnapshot, event: AnyEventObject, scope: ActorScope): TSnapshot
+  start?(snapshot: TSnapshot, scope: ActorScope): void
   getPersistedSnapshot(snapshot: TSnapshot): unknown
-  restoreSnapshot?(snapshot: unknown, scope: Scope): TSnapshot
+  restoreSnapshot?(snapshot: unknown, scope: ActorScope): TSnapshot
 }

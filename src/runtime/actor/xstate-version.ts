@@ -1,5 +1,5 @@
 import { type AnyActorLogic, type AnyEventObject, createActor } from 'xstate'
-import type { LooseLogic, Scope } from './logic.js'
+import type { ActorScope, LooseLogic } from './logic.js'
 
 // Owns: the differences between XState 5 and 6, and the one test of the installed copy.
 // X1  XState is tested once, before the first actor is made, and never when a module loads.
@@ -12,7 +12,7 @@ interface Probed {
 }
 /** As XState 6 calls a logic: each transition returns the next snapshot and its effects. */
 interface LogicOfSix {
-  initialTransition(input: unknown, scope: Scope): readonly [unknown, readonly never[]]
+  initialTransition(input: unknown, scope: ActorScope): readonly [unknown, readonly never[]]
 }
 
 const MISSING = 'Teasel runs on XState 5.33 and later versions of 5, and on 6.'
@@ -87,9 +87,9 @@ function forSix<TSnapshot>(logic: LooseLogic<TSnapshot>): object {
     get config() {
       return logic.config
     },
-    getInitialSnapshot: (scope: Scope, input: unknown) => logic.getInitialSnapshot(scope, input),
+    getInitialSnapshot: (scope: ActorScope, input: unknown) => logic.getInitialSnapshot(scope, input),
     initialTransition: (input, scope) => [logic.getInitialSnapshot(scope, input), []],
-    transition: (snapshot: TSnapshot, event: AnyEventObject, scope: Scope) => [
+    transition: (snapshot: TSnapshot, event: AnyEventObject, scope: ActorScope) => [
       logic.transition(snapshot, event, scope),
       [],
     ],
