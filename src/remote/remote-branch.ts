@@ -1,7 +1,6 @@
 import { printPath } from '../action/context.js'
 import { type Inputs, NO_INPUTS } from '../action/inputs.js'
 import type { Delivery, Received } from '../action/message.js'
-import { WorkerLostError } from '../errors.js'
 import type { Loss } from '../executor/driver.js'
 import type { NamedCode } from '../executor/registry.js'
 import { isThenable, toError } from '../internal/guards.js'
@@ -26,6 +25,7 @@ import { relayChunks, relayEvent } from './arriving-events.js'
 import { BranchAnswers } from './branch-answers.js'
 import { type Crew, otherCode } from './crew.js'
 import { dataOf, sendOn, thrown, writeLog } from './crossing.js'
+import { failOver } from './failover.js'
 import type { CheckpointData, Ended, UpFrame, WaitsData } from './frames.js'
 import { OwnerRun } from './owner-run.js'
 import { type RemoteEnd, remoteLogicOf } from './remote-actor.js'
@@ -39,13 +39,11 @@ import { answeredBelow, answeredBy, dueWith, NO_WAITS, withoutSiblings } from '.
 
 // Owns: the owner's end of one branch that runs elsewhere: its facts as data, and what follows from its frames.
 // Does not own: its code and its steps (worker-branch.ts), answers to its questions (branch-answers.ts), its deliveries to
-// a worker (submission.ts).
+// a worker (submission.ts), what follows when that is lost (failover.ts).
 // C1  A cancel takes effect here in its tick. A result that arrives later is ignored; its leaks are taken.
 // C2  A wait counts only if the branch has seen all that was sent to it. Otherwise a branch whose message is under way
 //     would look as if nobody could answer it.
 // C3  A frame that arrives after the branch has settled has no effect.
-// C4  A lost branch is delivered again from its last commit. After the last delivery it fails with a WorkerLostError; one
-//     that was cancelled is cancelled.
 
 export class RemoteBranch implements BranchHandle {
   readonly task: BranchTask
@@ -109,6 +107,9 @@ export class RemoteBranch implements BranchHandle {
   get checkpoint(): CheckpointData {
     return this.#checkpoint
   }
+  get cancellation(): Cancellation | undefined {
+    return this.#run.cancellation
+  }
   get cancelledAt(): number | undefined {
     return this.#run.cancellation?.at
   }
@@ -158,10 +159,11 @@ export class RemoteBranch implements BranchHandle {
     this.#actor.start()
     this.status = 'running'
     this.#crew.add(this)
-    this.#deliver()
+    this.deliver()
   }
 
-  #deliver(): void {
+  /** Hands it to its executor, at its last commit. */
+  deliver(): void {
     try {
       const { bound } = this.#code
       const { hears, credit } = this.#crew
@@ -170,7 +172,7 @@ export class RemoteBranch implements BranchHandle {
       const facts = { branch: this, bound, hears, credit, hooks: this.answers.hooks(), visits: this.#visits, store }
       this.#submission.deliver((messages) => startFrameOf(this.#setup, facts, messages))
     } catch (error) {
-      this.#settle({ status: 'failed', error: toError(error) })
+      this.settle({ status: 'failed', error: toError(error) })
     }
   }
 
@@ -195,7 +197,7 @@ export class RemoteBranch implements BranchHandle {
     if (this.status !== 'running') return this.#end()
     this.#submission.send({ type: 'stop' })
     this.#run.cancel(cancellation)
-    this.#settle(cancelledBy(cancellation))
+    this.settle(cancelledBy(cancellation))
   }
 
   send(message: Received): Delivery {
@@ -259,7 +261,7 @@ export class RemoteBranch implements BranchHandle {
       case 'log':
         return writeLog(frame, this.#setup.system.logger)
       case 'mismatch':
-        return this.#settle({ status: 'failed', error: otherCode(this, this.#setup.plan, this.#code, frame.outline) })
+        return this.settle({ status: 'failed', error: otherCode(this, this.#setup.plan, this.#code, frame.outline) })
       case 'journal':
         return this.store?.notice(frame)
       case 'storeLost':
@@ -312,30 +314,12 @@ export class RemoteBranch implements BranchHandle {
     return this.#submission.resume()
   }
 
-  /** Its worker was lost (C4). */
+  /** Its worker was lost. */
   lost(loss: Loss): void {
     const losses = this.#submission.lost(loss)
     this.answers.end()
-    const { cancellation } = this.#run
-    if (cancellation !== undefined) return this.#settle(cancelledBy(cancellation))
-    this.#take(NO_WAITS)
-    const name = `Branch "${printPath(this.origin.path)}"`
-    if (loss.again === false || losses >= this.#crew.maxDeliveries)
-      return this.#settle({ status: 'failed', error: new WorkerLostError(name, loss, losses) })
-    this.#setup.system.logger.warn(`${name}: its worker was lost, and it goes on elsewhere. ${loss.why}`)
-    if (this.store === undefined) this.#deliver()
-    else void this.#deliverStored(this.store)
-  }
-
-  /** Delivers it again, from the store. */
-  async #deliverStored(store: RemoteDurability): Promise<void> {
-    const found = await store.find().catch(toError)
-    if (this.status !== 'running') return
-    const { cancellation } = this.#run
-    if (cancellation !== undefined) return this.#settle(cancelledBy(cancellation))
-    if (found instanceof Error) return this.#settle({ status: 'failed', error: found })
-    if (found.ended === undefined) return this.#deliver()
-    this.#settle({ status: 'done', state: this.state, recovered: found.ended.recovered })
+    if (this.cancellation === undefined) this.#take(NO_WAITS)
+    failOver(this, loss, losses, this.#crew.maxDeliveries)
   }
 
   #endedThere(frame: Ended): void {
@@ -346,7 +330,7 @@ export class RemoteBranch implements BranchHandle {
     this.leaked = frame.leaked
     for (const _ of frame.leaked) this.#setup.system.store?.tree?.leak()
     if (frame.leaked.length > 0) this.#submission.retire()
-    this.#settle(
+    this.settle(
       frame.status === 'failed'
         ? { status: 'failed', error: toError(thrown(frame.error)) }
         : { status: 'done', state: this.#checkpoint.state, recovered: frame.recovered },
@@ -354,7 +338,7 @@ export class RemoteBranch implements BranchHandle {
   }
 
   /** @param given how it ended there; a cancel that came first counts (C1) */
-  #settle(given: BranchResult): void {
+  settle(given: BranchResult): void {
     const { attempts, startedAt, deadlineAt, origin, journal } = this
     const { cancellation } = this.#run
     const own = this.#run.resultOf(given)

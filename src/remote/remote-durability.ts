@@ -28,7 +28,7 @@ interface DurableBranch {
 }
 
 /** Where a branch is in the store: to be delivered, or at its end. */
-interface FoundBranch {
+export interface FoundBranch {
   readonly ended: { readonly recovered: boolean } | undefined
 }
 

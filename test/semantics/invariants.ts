@@ -515,6 +515,13 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     X1: ['../contract/channel › in its inputs fails its branch, and no other'],
     X2: ['../contract/channel › fails its branches after the last one'],
   },
+  'remote/failover.ts': {
+    O1: [
+      '../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took',
+      '../contract/channel › fails its branches after the last one',
+      '../contract/channel › leaves a cancelled branch cancelled',
+    ],
+  },
   'remote/frames.ts': {
     F1: ['../contract/channel › of an unknown type, or with a field of another type, is refused at either end'],
   },
@@ -536,11 +543,6 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     C1: ['../executor/task-runner › with a result that comes after the cancel is ignored'],
     C2: ['../contract/channel › counts as a possible sender: nobody waits in vain before it has arrived'],
     C3: ['../executor/task-runner › that comes after the end of its branch has no effect'],
-    C4: [
-      '../contract/channel › goes on elsewhere at the last commit, with the messages that no commit took',
-      '../contract/channel › fails its branches after the last one',
-      '../contract/channel › leaves a cancelled branch cancelled',
-    ],
   },
   'remote/submission.ts': {
     S1: ['../executor/task-runner › that comes from an earlier delivery has no effect'],
