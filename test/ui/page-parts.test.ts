@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { actionOf, countsOf } from '../../src/read/action-of.js'
 import type { AppNode } from '../../src/read/tree.js'
 import { aligned, didSame } from '../../src/ui/page/aligned.js'
-import { fieldsOf } from '../../src/ui/page/answer-fields.js'
+import { fieldsOf, fieldValue, valueField } from '../../src/ui/page/answer-fields.js'
 import { cellsOf } from '../../src/ui/page/cells.js'
 import { branchSpan, lanesOf, timesOf } from '../../src/ui/page/lanes.js'
 import { type HubMessage, LiveHub } from '../../src/ui/page/live-hub.js'
@@ -243,5 +243,21 @@ describe('the form of an answer', () => {
     ])
     expect(fieldsOf({ type: 'object', properties: { list: { type: 'array' } } })).toBeUndefined()
     expect(fieldsOf({ type: 'string' })).toBeUndefined()
+  })
+
+  it('are one for a single value, with the type of its answer', () => {
+    const field = (schema: unknown) => {
+      const { type, choices, isNeeded } = valueField('verdict', schema) ?? {}
+      return [type, choices, isNeeded]
+    }
+    expect(field({ type: 'string' })).toEqual(['string', undefined, false])
+    expect(field({ type: 'string', minLength: 1 })).toEqual(['string', undefined, true])
+    expect(field({ type: 'string', enum: ['yes', 'no'] })).toEqual(['string', ['yes', 'no'], true])
+    expect(field({ type: 'integer' })).toEqual(['number', undefined, true])
+    expect(field({ type: 'boolean' })).toEqual(['boolean', undefined, true])
+    for (const other of [undefined, { type: 'object', properties: {} }, { anyOf: [{ type: 'string' }] }, { enum: [1] }])
+      expect(valueField('verdict', other)).toBeUndefined()
+    const number = valueField('n', { type: 'number' })
+    expect(number && fieldValue(number, '7.5')).toBe(7.5)
   })
 })

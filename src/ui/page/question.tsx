@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { Json } from '../../read/payload.js'
 import type { Pending } from '../../read/tree.js'
 import { useCan } from './abilities.js'
-import { type Field, fieldsOf } from './answer-fields.js'
+import { type Field, fieldsOf, fieldValue, valueField } from './answer-fields.js'
 import { clientOf } from './client.js'
 import { keepFocus, notice } from './dialog.js'
 import { JsonView } from './json-view.js'
@@ -89,20 +89,20 @@ function Answer(props: {
   readonly send: (body: Json) => Promise<void>
 }) {
   const { kind, schema, send } = props
-  const fields = fieldsOf(schema)
+  const [fields, whole] = [fieldsOf(schema), valueField(kind, schema)]
   const [values, setValues] = useState<Record<string, Json>>(() =>
-    Object.fromEntries((fields ?? []).map((one) => [one.name, first(one)])),
+    Object.fromEntries((fields ?? (whole === undefined ? [] : [whole])).map((one) => [one.name, first(one)])),
   )
   const [text, setText] = useState('')
   const [error, setError] = useState<Error>()
   useEffect(() => () => keepFocus(), [])
   const [isBusy, setBusy] = useState(false)
   const bodyNow = (): Json => {
+    if (whole !== undefined) return fieldValue(whole, values[kind] ?? '')
     if (fields === undefined) return jsonOf(text)
-    const entries = fields.flatMap(({ name, type, isNeeded }): [string, Json][] => {
-      const value = values[name] ?? ''
-      if (value === '' && !isNeeded) return []
-      return [[name, type === 'number' ? Number(value) : value]]
+    const entries = fields.flatMap((field): [string, Json][] => {
+      const value = values[field.name] ?? ''
+      return value === '' && !field.isNeeded ? [] : [[field.name, fieldValue(field, value)]]
     })
     return Object.fromEntries(entries)
   }
@@ -120,7 +120,9 @@ function Answer(props: {
   }
   return (
     <form onSubmit={(event) => void submit(event)}>
-      {fields === undefined ? (
+      {whole !== undefined ? (
+        <FieldView field={whole} value={values[kind] ?? ''} set={(value) => setValues({ [kind]: value })} isWhole />
+      ) : fields === undefined ? (
         <label>
           {kind}, as JSON
           <textarea
@@ -153,10 +155,13 @@ function FieldView({
   field,
   value,
   set,
+  isWhole = false,
 }: {
   readonly field: Field
   readonly value: Json
   readonly set: (value: Json) => void
+  /** Whether it is all of the answer: a text may have lines, and be empty. */
+  readonly isWhole?: boolean
 }) {
   const { type, choices, title, isNeeded } = field
   if (type === 'boolean')
@@ -168,8 +173,15 @@ function FieldView({
     )
   return (
     <label>
-      {title} {!isNeeded && <span class="quiet">not needed</span>}
-      {choices === undefined ? (
+      {title} {!isNeeded && !isWhole && <span class="quiet">not needed</span>}
+      {choices === undefined && type === 'string' && isWhole ? (
+        <textarea
+          rows={3}
+          required={isNeeded}
+          value={String(value)}
+          onInput={({ currentTarget }) => set(currentTarget.value)}
+        />
+      ) : choices === undefined ? (
         <input
           type={type === 'number' ? 'number' : 'text'}
           step="any"
