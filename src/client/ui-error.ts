@@ -7,7 +7,7 @@ import { isInstance, isObject } from '../internal/guards.js'
  * `no-path`, `no-step`, `no-map`, `no-question`, `no-graph`, `no-events`, `no-page`: there is no such thing. `method`: the
  * address takes another one. `not-live`: no process that the server reaches can do it. `held`: another process has the run.
  * `answered`: the question is closed. `settled`: the run or the branch has ended. `too-large`, `content-type`: the body is not
- * taken. `unfit`: a value does not fit its schema. `internal`: a fault of the server. `unavailable`: the store, or the
+ * taken. `unfit`: a value does not fit its schema. `damaged`: what is stored of the run cannot be read. `internal`: a fault of the server. `unavailable`: the store, or the
  * server, does not answer.
  */
 export type UiErrorCode =
@@ -32,6 +32,7 @@ export type UiErrorCode =
   | 'too-large'
   | 'content-type'
   | 'unfit'
+  | 'damaged'
   | 'internal'
   | 'unavailable'
 
@@ -58,6 +59,7 @@ const STATUS: Readonly<Record<UiErrorCode, number>> = {
   'too-large': 413,
   'content-type': 415,
   unfit: 422,
+  damaged: 422, // asked again, it is no other
   internal: 500,
   unavailable: 503,
 }

@@ -1,7 +1,7 @@
 import { UiError } from '../client/ui-error.js'
 import { InputError } from '../errors.js'
 import { isInstance, messageOf } from '../internal/guards.js'
-import { LogError } from '../read/log-error.js'
+import { isDamaged, LogError } from '../read/log-error.js'
 import { isOfStore, PersistenceError, SnapshotError } from '../store-errors.js'
 
 // Owns: the form of answers.
@@ -39,6 +39,8 @@ export function faultOf(error: unknown): UiError {
     return error.fault === 'unavailable'
       ? new UiError('unavailable', 'The store does not answer.', {}, because)
       : new UiError('held', error.message, { hint: 'Cancel it, or wait until its process has ended.' }, because)
+  if (isDamaged(error) || (PersistenceError.is(error) && error.fault === 'corrupt'))
+    return new UiError('damaged', messageOf(error), {}, because)
   if (isOfStore(error) && !PersistenceError.is(error)) return new UiError('unfit', messageOf(error), {}, because)
   if (LogError.is(error)) return new UiError('unavailable', error.message, {}, because)
   if (SnapshotError.is(error)) return new UiError('unfit', error.message, {}, because)

@@ -183,6 +183,8 @@ class StreamSource {
       case 'tree':
         this.#flush()
         return this.#frame('tree', { topic: name, tree: told.tree })
+      case 'mended':
+        return this.#reset(name, 'gap')
       case 'gone':
         this.#positions.delete(name)
         return this.#reset(name, 'gone')

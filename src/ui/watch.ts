@@ -1,12 +1,15 @@
 import { createDeferred } from '../internal/deferred.js'
 import { pause } from '../internal/pause.js'
+import { LogError } from '../read/log-error.js'
 import type { RunSummary } from '../read/run-summary.js'
 import type { Pending, RunTree } from '../read/tree.js'
 import type { WireEvent } from '../wire/events.js'
+import { faultOf } from './answers.js'
 
 // Owns: one look at a topic, shared by all that read it.
 // W1  However many read a topic, it is looked at once; with the last of them the look ends, and nothing of it is left.
-// W2  A look that fails is tried again. Only the first one fails its reader.
+// W2  A look that fails is tried again. Only the first one fails its reader, unless it is a file or a record that cannot be
+//     read: then the reader hears its other topics, and nothing of this one until it is mended.
 
 /** What is told of a topic. */
 export type Told =
@@ -15,6 +18,7 @@ export type Told =
   | { readonly type: 'runs'; readonly runs: readonly RunSummary[] }
   | { readonly type: 'pending'; readonly items: readonly Pending[] }
   | { readonly type: 'gone' }
+  | { readonly type: 'mended' }
 
 /** A topic while it is looked at. */
 export interface Watched {
@@ -43,6 +47,7 @@ export class Watch implements Watched {
   readonly #first = createDeferred<void>()
   readonly #end = new AbortController()
   #readers = 0
+  #isUnreadable = false
 
   /** @param ended called with the last reader */
   constructor(look: Look, ended: () => void) {
@@ -59,6 +64,8 @@ export class Watch implements Watched {
 
   ready(): void {
     this.#first.resolve()
+    if (this.#isUnreadable) this.tell({ type: 'mended' })
+    this.#isUnreadable = false
   }
 
   tell(told: Told): void {
@@ -91,7 +98,9 @@ export class Watch implements Watched {
       try {
         await look(this, signal)
       } catch (error) {
-        this.#first.reject(error)
+        this.#isUnreadable ||= LogError.is(error) || faultOf(error).code === 'damaged'
+        if (this.#isUnreadable) this.#first.resolve()
+        else this.#first.reject(error)
       }
       await pause(LOOK_MS, signal)
     }

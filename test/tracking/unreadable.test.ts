@@ -138,6 +138,20 @@ describe('what the system refuses to a reader', () => {
     ])
   })
 
+  it('is read when its damage is mended, by the same reader', async () => {
+    const dir = await logged()
+    const log = logOf(dir)
+    const text = readFileSync(log, 'utf8')
+    const reader = fileReader({ dir })
+    writeFileSync(log, text.slice(1))
+    for (const _ of [1, 2])
+      await expect(reader.describe({ runId: 'run-1' })).rejects.toMatchObject({ systemCode: 'EBADMSG' })
+
+    writeFileSync(log, text)
+
+    expect((await reader.describe({ runId: 'run-1' }))?.run.status).toBe('finished')
+  })
+
   it.each([
     ['is a folder', 'EISDIR', (file: string) => mkdirSync(file)],
     ['is a link in a circle', 'ELOOP', (file: string) => symlinkSync(file, file)],

@@ -1,5 +1,5 @@
 import { brotliDecompressSync } from 'node:zlib'
-import { memoryPersister } from 'teasel/persistence'
+import { memoryPersister, PersistenceError } from 'teasel/persistence'
 import { createUiHandler } from 'teasel/ui'
 import { describe, expect, it } from 'vitest'
 import { quiet } from '../support/quiet-logger.js'
@@ -23,6 +23,18 @@ describe('a handler', () => {
     ] as const)
       expect(await ask(handler, path)).toMatchObject({ status, body: { error: { code } } })
     expect(await ask(handler, '/api/v1/runs', { method: 'PUT' })).toMatchObject({ status: 405 })
+  })
+
+  it('tells what of a store is damaged, and what to do', async () => {
+    const error = new PersistenceError('Record 1 cannot be read. Rewind to a step before it.', {
+      fault: 'corrupt',
+      appId: 'a',
+    })
+    const handler = handlerOf({ persister: { ...persister, describe: () => Promise.reject(error) } })
+    expect(await ask(handler, '/api/v1/runs/a')).toMatchObject({
+      status: 422,
+      body: { error: { code: 'damaged', message: 'Record 1 cannot be read. Rewind to a step before it.' } },
+    })
   })
 
   it('keeps answers of its API out of every cache and every other page', async () => {

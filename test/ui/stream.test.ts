@@ -5,7 +5,7 @@ import { type FollowedFrame, type RunClient, runTopic } from 'teasel/client'
 import { createHost, hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
 import { fileReader, fileTracker } from 'teasel/tracking/file'
-import { projectsIn } from 'teasel/ui'
+import { createUiHandler, projectsIn } from 'teasel/ui'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { defer, flushUntil } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
@@ -263,6 +263,33 @@ describe('a stream of a store', () => {
     const second = reading(client, ['runs'], first.id())
     await second.until(() => second.frames.length > 1)
     expect(second.frames[1]).toMatchObject({ type: 'batch', topics: { runs: [{ runId: 'a' }] } })
+  })
+
+  it('goes on for other topics while one cannot be read, and tells when that is mended', async () => {
+    const dir = folder()
+    const { graph, options } = stepping({})
+    for (const appId of ['bad', 'good']) {
+      await using tracker = fileTracker({ dir })
+      await using app = createApplication(graph, { ...options, appId, tracker })
+      await app.run({ whenWaiting: 'return' })
+    }
+    const log = join(dir, 'default/runs/bad.0.0.jsonl')
+    const text = readFileSync(log, 'utf8')
+    writeFileSync(log, text.slice(1))
+    const client = clientOf(createUiHandler({ projects: projectsIn(dir), logger: quiet }))
+    await expect(client.describe({ runId: 'bad' })).rejects.toMatchObject({
+      code: 'damaged',
+      status: 422,
+      message: expect.stringMatching(/its first line is damaged.*Put a copy of it in its place, or remove it\./),
+    })
+
+    const one = reading(client, [runTopic({ runId: 'bad' }), runTopic({ runId: 'good' })])
+    await one.until(() => one.frames.length > 0)
+    expect(one.frames).toMatchObject([{ type: 'hello', topics: ['run/bad', 'run/good'] }])
+    writeFileSync(log, text)
+
+    await one.until(() => one.frames.length > 1)
+    expect(one.frames[1]).toMatchObject({ type: 'reset', topic: 'run/bad', why: 'gap' })
   })
 
   it('fails while the store is away at first, and goes on after it was away later', async () => {

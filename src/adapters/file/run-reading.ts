@@ -2,13 +2,14 @@ import { join } from 'node:path'
 import { RunFold } from '../../log/fold.js'
 import { beginsPart, parseLine } from '../../log/lines.js'
 import { LogError } from '../../read/log-error.js'
-import type { LogFiles } from './log-files.js'
+import { type LogFiles, statOf } from './log-files.js'
 import type { PartFile } from './places.js'
 import { beginOf, readLines, withFile } from './scan.js'
 
 // Owns: the fold of a run, read as far as its files go. A second reading goes on where the first one ended.
 // G1  A reading of a prefix of a log is the run at that moment: a torn end is left for later.
 // G2  A log that was removed and begun anew is read from its begin: its files may have the same names.
+// G3  A part that is damaged is left out until its file is another one; then all is read again.
 
 /** How far a part is read. */
 interface ReadPart {
@@ -18,6 +19,8 @@ interface ReadPart {
   begin: Buffer | undefined
   /** Its first line is none, so that no line of it can be read. */
   isDamaged: boolean
+  /** When its file was last changed in any way, epoch milliseconds, if it is damaged. */
+  writtenAt?: number | undefined
 }
 
 /** The first line of a part has the time when that began among its first bytes. */
@@ -47,7 +50,7 @@ export class RunReading {
 
   async #readOn(parts: readonly PartFile[]): Promise<void> {
     const isLonger = this.#read.every(({ file }, i) => parts[i]?.file === file)
-    if (!isLonger || !(await this.#isSame())) {
+    if (!isLonger || !(await this.#isSame()) || (await this.#isMended(parts))) {
       this.fold = new RunFold(this.#keeps)
       this.#read = []
     }
@@ -74,11 +77,21 @@ export class RunReading {
     return (await withFile(path, async (file) => (await beginOf(file, begin.length)).equals(begin))) ?? true
   }
 
+  /** Whether a damaged part is another file now. G3 */
+  async #isMended(parts: readonly PartFile[]): Promise<boolean> {
+    for (const [i, { isDamaged, writtenAt }] of this.#read.entries()) {
+      const part = isDamaged ? parts[i] : undefined
+      if (part !== undefined && (await statOf(this.#files.path(part)))?.ctimeMs !== writtenAt) return true
+    }
+    return false
+  }
+
   async #part(part: PartFile, known: ReadPart): Promise<void> {
     await withFile(this.#files.path(part), async (file) => {
       for await (const { lines, from, to } of readLines(file, known.to)) {
         known.isDamaged = from === 0 && !beginsPart(lines[0] ?? '')
         if (known.isDamaged) {
+          known.writtenAt = (await file.stat()).ctimeMs
           this.fold.lacks.add(`${part.file}, whose first line is damaged`)
           return
         }

@@ -1,13 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
-import { createApplication, defineState } from 'teasel'
+import { createApplication, defineMessage, defineState } from 'teasel'
 import { createHost, hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
 import { fileTracker } from 'teasel/tracking/file'
 import { projectsIn } from 'teasel/ui'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { SOURCE_ARGUMENTS } from '../../support/built/arguments.js'
 import { defer, untilAborted } from '../../support/deferred.js'
 import { quiet } from '../../support/quiet-logger.js'
@@ -88,6 +91,24 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     await page.waitForSelector('.head .status[data-status=finished]')
   })
 
+  it('names the damage of a run, and shows it when it is mended', async () => {
+    const child = await otherProcess('bad-1')
+    child.send('end')
+    await once(child, 'exit')
+    const log = join(dir, 'demo/runs/bad-1.0.0.jsonl')
+    const text = readFileSync(log, 'utf8')
+    writeFileSync(log, text.slice(1))
+    const { url } = await server()
+    const { page } = await open(`${url}/p/demo/r/bad-1`)
+
+    await page.waitForSelector('.problem >> text=/bad-1.*its first line is damaged.*Put a copy of it in its place/')
+    await page.waitForSelector('.live[data-live=live]')
+    writeFileSync(log, text)
+
+    await page.waitForSelector('.row.step')
+    await page.waitForSelector('.head .status[data-status=finished]')
+  })
+
   it('has one connection for nine tabs', async () => {
     const made = await server()
     const child = await otherProcess('other-3')
@@ -125,6 +146,32 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
 
     await page.waitForSelector('text=Nothing waits for an answer')
     expect((await run).state.receipt).toBe('paid 100')
+  })
+
+  it('takes a text as a text, where the schema of the answer is one', async () => {
+    const kit = defineState<{ note: string; many: number }>()
+    const note = defineMessage('note', z.string())
+    const many = defineMessage('many', z.number())
+    const ask = kit.action({
+      reads: [],
+      writes: ['note', 'many'],
+      run: async ({ context }) => ({
+        note: (await context.receiveOne(note)).body,
+        many: (await context.receiveOne(many)).body,
+      }),
+    })
+    const persister = memoryPersister()
+    const options = { appId: 'note-1', entrypoint: 'ask', state: {}, persister, logger: quiet } as const
+    await using app = createApplication(kit.graph({ actions: { ask } }), options)
+    const run = app.run()
+    const made = await serve({ demo: { persister, applications: [app] } })
+    const { page } = await open(`${made.url}/p/demo/inbox`)
+    await page.getByLabel('note', { exact: true }).fill('"no JSON"\nof two lines')
+    await page.getByRole('button', { name: 'Answer' }).click()
+    await page.getByLabel('many', { exact: true }).fill('7')
+    await page.getByRole('button', { name: 'Answer' }).click()
+
+    expect((await run).state).toMatchObject({ note: '"no JSON"\nof two lines', many: 7 })
   })
 
   it('cancels a run with a reason', async () => {
