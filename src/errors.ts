@@ -215,7 +215,12 @@ export class MissingInputError extends InputError {
   readonly missing: readonly string[]
 
   constructor(subject: string, missing: readonly string[], given: readonly string[], at?: Where) {
-    const near = missing.map((name) => suggest(name, given, 'given inputs')).find((text) => text.startsWith('Did'))
+    const undefineds = missing.filter((name) => given.includes(name))
+    const others = given.filter((name) => !undefineds.includes(name))
+    const near =
+      undefineds.length > 0
+        ? `${list(undefineds)} may be undefined with type({ optional: true }).`
+        : missing.map((name) => suggest(name, others, 'given inputs')).find((text) => text.startsWith('Did'))
     super(
       subject,
       [

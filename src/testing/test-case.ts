@@ -66,7 +66,7 @@ export function createTestCase(recording: RunRecording | string, options: TestCa
   const { update } = doneStep(step, steps, path, sequenceId)
   const { state, inputs, action: recorded } = step as RecordedStep
   const fixture: StepFixture = { action: recorded, state, inputs, update }
-  const at = path === '' ? '' : `${path.replace(/[^\w-]+/g, '-')}-`
+  const at = path === '' ? '' : `${path.replace(/[^\p{L}\p{M}\p{N}_-]+/gu, '-')}-`
   const name = `${at}${action.name}-${sequenceId}`
   const place = path === '' ? `step ${sequenceId}` : `step ${sequenceId} of ${path}`
   const title = JSON.stringify(`${action.name} gives the recorded update of ${place}`)

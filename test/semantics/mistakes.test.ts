@@ -190,6 +190,11 @@ const mistakes: readonly Mistake[] = [
     says: 'Action "step" (step 0) needs the input "model". Give it: run({ inputs: { model } }), or bind.',
   },
   {
+    mistake: 'a required input that was given as undefined',
+    make: () => runOf(ask as unknown as typeof echo, { inputs: { model: undefined } }),
+    says: 'Action "step" (step 0) needs the input "model". Give it: run({ inputs: { model } }), or bind. "model" may be undefined with type({ optional: true }).',
+  },
+  {
     mistake: 'an input of the wrong type',
     make: () =>
       runOf(loose.action({ reads: [], writes: [], inputs: { times: z.number(), size: z.string() }, run: () => ({}) }), {

@@ -227,6 +227,18 @@ describe('context.span', () => {
   })
 })
 
+it('takes a sum of fractions that is a little above 1', async () => {
+  const sum = 1 + 4 * Number.EPSILON
+  const { app, events } = appOf((context) => {
+    context.progress(sum)
+    return 'done'
+  })
+
+  await app.run()
+
+  expect(events.find(({ type: of }) => of === 'progress')).toMatchObject({ fraction: 1 })
+})
+
 describe('context.attributes', () => {
   it('are in the end of the step, done or failed', async () => {
     const done = appOf((context) => {

@@ -454,6 +454,26 @@ describe('createTestCase', () => {
     expect(await replayStep(work, ofBranch.fixture)).toEqual({ out: 'a 2' })
   })
 
+  it('has a name of its own for each branch, whatever its key is written in', async () => {
+    const each = kit.mapStates({
+      reads: [],
+      writes: ['items'],
+      action: kit.action({ reads: ['item'], writes: ['out'], run: ({ state: { item } }) => ({ out: item }) }),
+      states: { 日本: { item: '日本' }, 中国: { item: '中国' }, 'é 1': { item: 'é' } },
+      reduce: ({ results }) => ({ items: results.map(({ state }) => state.out) }),
+    })
+    const recorder = recordRun()
+    const options = { entrypoint: 'each', state: {}, tracker: recorder, interceptors: [recorder] } as const
+    await createApplication(kit.graph({ actions: { each } }), options).run()
+    const recording = recorder.recording()
+    const action = { name: 'read', from: './actions.js' }
+    const paths = recording.steps.map(({ path }) => path).filter((path) => path !== '')
+
+    expect(paths.map((path) => createTestCase(recording, { path, sequenceId: 0, action }).name).sort()).toEqual(
+      ['each-é-1-read-0', 'each-中国-read-0', 'each-日本-read-0'].sort(),
+    )
+  })
+
   it('keeps inputs, those that are bound too', async () => {
     const ask = kit.action({
       reads: ['item'],

@@ -87,6 +87,9 @@ export class StepReport {
   }
 }
 
+/** A sum of fractions may be so much above 1. */
+const ROUNDING = 1e-9
+
 /** @throws {RangeError | TypeError} for what is no progress */
 function progressOf(given: ProgressReport, message: unknown): Omit<Progress, 'at'> {
   const shape = 'It takes a fraction from 0 to 1, or { done, total }, and perhaps a message.'
@@ -94,8 +97,8 @@ function progressOf(given: ProgressReport, message: unknown): Omit<Progress, 'at
     throw new TypeError(`context.progress was given the message ${describeValue(message)}. ${shape}`)
   const note = message === undefined ? undefined : { message }
   if (typeof given === 'number') {
-    if (!(given >= 0 && given <= 1)) throw new RangeError(`context.progress was given ${given}. ${shape}`)
-    return { fraction: given, ...note }
+    if (!(given >= 0 && given <= 1 + ROUNDING)) throw new RangeError(`context.progress was given ${given}. ${shape}`)
+    return { fraction: Math.min(given, 1), ...note }
   }
   if (!isPlainObject(given)) throw new TypeError(`context.progress was given ${describeValue(given)}. ${shape}`)
   const { done, total } = given
