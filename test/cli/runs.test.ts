@@ -1,3 +1,5 @@
+import { createApplication, defineState } from 'teasel'
+import { fileTracker } from 'teasel/tracking/file'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, callJson, temporaryFolder } from './call.js'
 
@@ -215,6 +217,35 @@ describe('teasel runs tail', () => {
       0,
       '▶ run starts at add\n▶ add\n✓ add N ms\n✓ finished\n',
     ])
+  })
+
+  it('prints progress: a fraction as a percentage, or counts', async () => {
+    const dir = folder.path
+    const kit = defineState<{ n: number }>()
+    const work = kit.action({
+      reads: [],
+      writes: ['n'],
+      run: ({ context }) => {
+        context.progress(0.507, 'half')
+        return { n: 1 }
+      },
+    })
+    const count = kit.action({
+      reads: [],
+      writes: ['n'],
+      run: ({ context }) => {
+        context.progress({ done: 0, total: 3 })
+        return { n: 1 }
+      },
+    })
+    {
+      await using tracker = fileTracker({ dir })
+      const graph = kit.graph({ actions: { work, count }, transitions: { work: 'count' } })
+      await createApplication(graph, { appId: 'half', entrypoint: 'work', state: {}, tracker }).run()
+    }
+    const { out } = await call(['runs', 'tail', 'half', '--type', 'progress'], { env })
+
+    expect(out.replace(/^\S+ /gm, '')).toBe('· work 50 % half\n· count 0/3\n')
   })
 
   it('prints events of some types as JSON', async () => {

@@ -148,6 +148,7 @@ export function lineOfEvent(event: WireEvent): Piece[] | undefined {
       return about(
         fixed('·', 'dim'),
         piece(text('source')),
+        piece(event['fraction'] === undefined ? '' : `${Math.floor(Number(event['fraction']) * 100)} %`),
         piece([text('done'), text('total')].filter((one) => one !== '').join('/')),
         piece(text('message')),
       )
