@@ -1,9 +1,9 @@
 import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { createHost, type HostEvent, hosted } from 'teasel/host'
-import { createPersister, memoryPersister } from 'teasel/persistence'
+import { createPersister, memoryPersister, PersistenceError } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { expect, it } from 'vitest'
-import { flush, flushUntil } from '../support/deferred.js'
+import { flush, flushUntil, untilAborted } from '../support/deferred.js'
 import { overDriver } from '../support/over-driver.js'
 import { quiet } from '../support/quiet-logger.js'
 
@@ -159,4 +159,44 @@ it('a run that another process takes while it is released is no loss', async () 
   expect([seen, errors]).toEqual([['waiting'], []])
   expect(await other?.send(answer('yes'), { path: 'each/ask' })).toBe('delivered')
   expect((await other?.ended())?.status).toBe('finished')
+})
+
+it('a run whose cancel cannot be stored is lost, goes on when the store is back, and is cancelled by a further call', async () => {
+  const clock = new ManualClock(Date.now())
+  const { driver } = memoryPersister({ now: () => clock.now() })
+  let isAway = false
+  const away = () => new PersistenceError('No connection.', { fault: 'unavailable', appId: undefined })
+  const persister = createPersister(
+    overDriver(driver, {
+      async save(group) {
+        if (isAway) throw away()
+        await driver.save(group)
+      },
+    }),
+  )
+  const stay = kit.action({ reads: [], writes: ['out'], run: ({ signal }) => untilAborted(signal) })
+  const graphs = { stay: hosted(kit.graph({ actions: { stay } }), { entrypoint: 'stay' }) }
+  const host = createHost({ logger: quiet, signals: [], persister, clock, graphs, leaseMs: 3_000 })
+  const seen: string[] = []
+  host.on({ runId: 'a' }, (event) => {
+    if (event.type === 'taken') seen.push(event.why)
+    if (event.type === 'released') seen.push(event.status)
+  })
+  await host.start('stay', { appId: 'a', state: {} })
+  await flushUntil(() => seen.length > 0 && host.health().running === 1)
+  isAway = true
+  await expect(host.cancel({ runId: 'a' })).rejects.toMatchObject({ fault: 'unavailable' })
+  await flushUntil(() => seen.length > 1)
+
+  isAway = false
+  for (let i = 0; i < 6; i++) {
+    clock.advance(1_000)
+    await flush()
+  }
+  expect([seen, host.health().running]).toEqual([['started', 'lost', 'interrupted'], 1])
+  expect(await host.cancel({ runId: 'a' })).toBe('cancelled')
+  await flushUntil(() => seen.length > 3)
+  expect(seen.at(-1)).toBe('cancelled')
+  expect((await persister.describe({ runId: 'a' }))?.run.status).toBe('cancelled')
+  await host.close()
 })
