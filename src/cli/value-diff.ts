@@ -1,6 +1,6 @@
 import type { Json, Payload } from '../read/payload.js'
 import { fixed, type Piece, piece } from './print.js'
-import { valueText } from './words.js'
+import { valueJson, valueText } from './words.js'
 
 // Owns: the difference of two states, as a JSON Patch, and as lines for people.
 
@@ -49,10 +49,7 @@ export const patchOf = (changes: readonly Change[]): readonly Omit<Change, 'was'
 /** `~ /draft "a" → "b"`. */
 export const linesOfChanges = (changes: readonly Change[]): Piece[][] =>
   changes.map(({ op, path, value, was }) => {
-    const [before, after] = [
-      was === undefined ? '' : JSON.stringify(was),
-      value === undefined ? '' : JSON.stringify(value),
-    ]
+    const [before, after] = [was === undefined ? '' : valueJson(was), value === undefined ? '' : valueJson(value)]
     const name = piece(path === '' ? '(whole)' : path)
     if (op === 'add') return [fixed('  + ', 'green'), name, fixed(' '), piece(valueText(after), 'green')]
     if (op === 'remove') return [fixed('  - ', 'red'), name, fixed(' '), piece(valueText(before), 'red')]

@@ -14,6 +14,8 @@ import { valueText } from './words.js'
 // Owns: one run of an application in this process, from its start to the printed outcome.
 // R1  The first Ctrl+C cancels the run and waits for its end; the second one ends the process. A run in a store is
 //     interrupted instead, so that it can be resumed.
+// R2  A run that waits in a store when this process leaves it waits in the view and in the log too: that this process
+//     disposes of it is told nowhere.
 
 /** An application that is about to run. */
 export interface WatchedRun {
@@ -24,6 +26,8 @@ export interface WatchedRun {
   readonly project: string
   /** Whether it is in a store. */
   readonly isStored: boolean
+  /** Ends the view and the log. A second call does nothing. */
+  readonly stopTracking: () => Promise<void>
 }
 
 /** Runs it. @throws {CommandError} when it fails */
@@ -41,12 +45,14 @@ export async function watched(
     note(io, [piece(`${isStored ? 'Interrupting' : 'Cancelling'}. Press Ctrl+C again to stop at once.`, 'yellow')])
     void (isStored ? app.shutdown('Ctrl+C') : app.cancel({ reason: 'Ctrl+C' }))
   })
+  const heard = isStored || program.application !== undefined ? undefined : tellUnanswerable(app, io)
   try {
     const options = runOptions(given, program)
     const first = (await app.run({ ...options, ...(isStored && { whenWaiting: 'return' }) })) as unknown as Outcome
     // What waits for a time goes on by itself; what waits for a person is left to the store.
     const isSleeping = first.status === 'waiting' && first.nextAt !== undefined
     const outcome = isSleeping ? ((await app.run()) as unknown as Outcome) : first
+    if (outcome.status === 'waiting') await opened.stopTracking() // R2
     await told(outcome, opened, given, io)
     return outcome.status === 'cancelled' ? EXIT.cancelled : EXIT.done
   } catch (error) {
@@ -54,7 +60,20 @@ export async function watched(
     throw failureOf(error, opened)
   } finally {
     end()
+    heard?.unsubscribe()
   }
+}
+
+/** Tells once that nobody can answer a question: no other process finds a run that is in no store. */
+function tellUnanswerable(app: LiveApplication, io: Io): { unsubscribe(): void } {
+  const heard = app.on('wait', ({ from }) => {
+    if (from !== 'outside') return
+    heard.unsubscribe()
+    note(io, [
+      piece('Nobody can answer it: `teasel answer` needs a run with --store, as --store sqlite:runs.db.', 'yellow'),
+    ])
+  })
+  return heard
 }
 
 interface Outcome {
@@ -88,7 +107,8 @@ async function told(outcome: Outcome, opened: WatchedRun, given: Given, io: Io):
   await write(io, `${jsonText(payloadOf(state), 2)}\n`)
   for (const { path, kinds, ask } of pending) {
     const address = `${printedAddress(runId)}${path.length === 0 ? '' : `/${printPath(path)}`}`
-    note(io, [fixed('⏸ ', 'yellow'), piece(`${kinds.join(', ')}: ${valueText(payloadOf(ask) ?? '')}`)])
+    const question = ask === undefined ? '' : `: ${valueText(payloadOf(ask))}`
+    note(io, [fixed('⏸ ', 'yellow'), piece(`${kinds.join(', ')}${question}`)])
     note(io, [
       piece(`teasel answer ${address} BODY, then teasel resume ${printedAddress(runId)} --run ${given.arg(0)}`, 'dim'),
     ])

@@ -1,5 +1,6 @@
 import { timeText } from '../adapters/reporter/layout.js'
 import type { Colour } from '../adapters/reporter/paint.js'
+import { isPlainObject, tryGet } from '../internal/guards.js'
 import type { ErrorData } from '../read/error-data.js'
 import { BRANCH_STATUSES, type BranchCounts, type BranchStatus, type RunStatus, STATUS_SIGNS } from '../read/status.js'
 import { fixed, type Piece, piece } from './print.js'
@@ -79,10 +80,44 @@ export const durationText = (ms: number | undefined): string => (ms === undefine
 
 const LONGEST = 200
 
-/** A value in one line of some length. */
+/** A value of a user, in the form of the codec, in one line of some length: what is no JSON stands in words. */
 export function valueText(value: unknown, most = LONGEST): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  const text = typeof value === 'string' ? value : valueJson(value)
   return text.length > most ? `${text.slice(0, most)}…` : text
+}
+
+/** A value of a user in one line, whole; a text has its quotes. */
+export function valueJson(value: unknown): string {
+  const plain = plainOf('', value)
+  return typeof plain === 'string' && plain !== value ? plain : (JSON.stringify(plain, plainOf) ?? '')
+}
+
+/** A tagged value as JSON shows it. */
+function plainOf(_: string, value: unknown): unknown {
+  if (!isPlainObject(value) || typeof value['$'] !== 'string') return value
+  const { $: tag, v, p } = value
+  switch (tag) {
+    case 'undefined':
+      return tag
+    case 'number':
+      return v
+    case 'bigint':
+      return `${String(v)}n`
+    case 'date':
+      return typeof v === 'number' ? (tryGet(() => new Date(v).toISOString()) ?? 'an invalid date') : 'an invalid date'
+    case 'error':
+      return `${String(value['name'])}: ${String(value['message'])}`
+    case 'map':
+    case 'set':
+      return v
+    case 'object':
+      return Array.isArray(v) ? (tryGet(() => Object.fromEntries(v as [string, unknown][])) ?? v) : v
+    case 'ref':
+    case 'cut':
+      return `${String(p)}…`
+    default:
+      return value
+  }
 }
 
 /** `RangeError: It sank.`: the innermost cause, without its place, which the line has anyway. */

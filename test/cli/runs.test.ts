@@ -1,6 +1,7 @@
 import { createApplication, defineState } from 'teasel'
 import { fileTracker } from 'teasel/tracking/file'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { valueText } from '../../src/cli/words.js'
 import { call, callJson, temporaryFolder } from './call.js'
 
 const folder = temporaryFolder()
@@ -51,6 +52,19 @@ describe('teasel run', () => {
     expect(err).toContain('too much')
   })
 
+  it('tells once that nobody can answer a question of a run in no store', async () => {
+    let interrupt = (): void => {}
+    const { err } = await call(['run', 'several.ts#silent', '--no-track'], {
+      onInterrupt: (listener) => {
+        interrupt = listener
+        return () => {}
+      },
+      wrote: (text) => void (text.includes('Nobody can answer it') && queueMicrotask(interrupt)),
+    })
+
+    expect(err.split('Nobody can answer it: `teasel answer` needs a run with --store')).toHaveLength(2)
+  })
+
   it('cancels at the first Ctrl+C, waits for the end, and exits with 130', async () => {
     let interrupt = (): void => {}
     const { code, err } = await call(['run', 'several.ts#asking', '--no-track'], {
@@ -78,6 +92,30 @@ describe('teasel run', () => {
 
     expect([called.code, called.out]).toEqual([code, ''])
     expect(called.err).toContain(text)
+  })
+})
+
+describe('values that are no JSON', () => {
+  it('stand in words, in a change and in events', async () => {
+    await call(['run', 'several.ts#odd', '--id', 'odd'], { env })
+    const { out } = await call(['runs', 'diff', 'odd@0'], { env })
+
+    expect(out).toContain('+ /n 7n\n')
+    expect(out).toContain('+ /at 1970-01-01T00:00:00.000Z\n')
+    expect(out).toContain('+ /set [1]\n')
+    expect(out).toContain('+ /gone undefined\n')
+  })
+
+  it.each([
+    [{ $: 'error', name: 'RangeError', message: 'sank', stack: 'RangeError: sank\n at x' }, 'RangeError: sank'],
+    [{ a: { $: 'date', v: 1e99 }, b: { $: 'number', v: 'NaN' } }, '{"a":"an invalid date","b":"NaN"}'],
+    [{ $: 'object', v: [['$', 1]] }, '{"$":1}'],
+    [{ $: 'object', v: [1] }, '[1]'],
+    [{ $: 'cut', n: 5000, p: 'begins' }, 'begins…'],
+    [{ $: 'other', v: 1 }, '{"$":"other","v":1}'],
+    ['x'.repeat(300), `${'x'.repeat(200)}…`],
+  ])('%#', (value, text) => {
+    expect(valueText(value)).toBe(text)
   })
 })
 

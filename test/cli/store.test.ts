@@ -84,6 +84,28 @@ describe('a store', () => {
     expect((await call(['pending'], { env })).out).toContain('asking    ask     verdict  Is it good?')
   })
 
+  it.each([
+    ['plain', {}],
+    ['in a terminal', { isTTY: true }],
+  ])('shows a run that waits as waiting when its process leaves it, %s, and in its log', async (name, terminal) => {
+    const runId = `silent ${name}`
+    const { err } = await call(['run', 'several.ts#silent', '--store', store, '--id', runId], {
+      env: { ...env, NO_COLOR: '1' },
+      ...terminal,
+    })
+    expect(err).toContain('⏸ decide\n')
+    expect(err).not.toContain('cancelled')
+    const log = fileReader({ dir: env.TEASEL_DIR })
+    expect((await log.describe({ runId }))?.run).toMatchObject({ status: 'waiting', pending: 1 })
+    expect((await log.pending()).items).toMatchObject([{ runId, kinds: ['decide'] }])
+
+    const address = encodeURIComponent(runId)
+    await call(['answer', address, 'true'], { env })
+    const again = ['resume', address, '--run', 'several.ts#silent']
+    expect((await call(again, { env, ...terminal })).code).toBe(0)
+    expect((await log.describe({ runId }))?.run).toMatchObject({ status: 'finished', name: 'silent' })
+  })
+
   it('interrupts a run at the first Ctrl+C, to be resumed', async () => {
     let interrupt = (): void => {}
     const argv = ['run', 'several.ts#slow', '--store', store, '--id', 'slow', '--no-track', '--set', 'n=1']

@@ -73,7 +73,12 @@ async function goOn(
     }
     const app = await resumeLoose(graphOfProgram(program), options)
     await using _ = app
-    return await watched({ app, runId: at.appId, dir, project, isStored: true }, program, given, io)
+    return await watched(
+      { app, runId: at.appId, dir, project, isStored: true, stopTracking: close },
+      program,
+      given,
+      io,
+    )
   } finally {
     await close()
   }

@@ -35,7 +35,7 @@ async function open(program: Program, given: Given, io: Io): Promise<Opened> {
     await persister?.[Symbol.asyncDispose]()
   }
   const { dir, project, tracker } = tracking
-  const place = { dir, project, isStored: persister !== undefined }
+  const place = { dir, project, isStored: persister !== undefined, stopTracking: tracking.close }
   try {
     if (program.application !== undefined) {
       const { application: app } = program
