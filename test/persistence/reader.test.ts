@@ -209,6 +209,8 @@ describe.each(stores)('a persister as a reader (%s)', (_, kind) => {
       'failed',
       { done: 3, failed: 1, cancelled: 3, running: 0, waiting: 0 },
     ])
+    expect(tree?.run.branches).toEqual(map?.counts)
+    expect((await other.list()).items[0]?.branches).toEqual(map?.counts)
     expect(pages).toEqual([
       ['done', ['k0', 'k2'], 1, expect.any(String)],
       ['failed', ['k1'], 0, undefined],

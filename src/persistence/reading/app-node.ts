@@ -10,8 +10,8 @@ import type { OpenQuestion } from '../summary.js'
 import type { BeatBranch, WaitFacts } from '../summary-facts.js'
 import { derivedWaits } from './derived.js'
 import { type BareBranch, UNKNOWN_INDEX } from './open-branches.js'
-import { isOutdated, openMapOf, placeIn } from './runs.js'
 import type { KnownApp } from './source.js'
+import { isOutdated, openMapOf, placeIn } from './standing.js'
 
 // Owns: one application as a node of a tree, without what is below it.
 

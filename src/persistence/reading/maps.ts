@@ -15,8 +15,8 @@ import {
   type OpenMapView,
 } from './open-branches.js'
 import { type Above, resolvedCounts, storedFor } from './resolved.js'
-import { openMapOf } from './runs.js'
 import { factsOf, type KnownApp, type Source } from './source.js'
+import { openMapOf } from './standing.js'
 
 // Owns: the maps of an application and pages of their branches.
 // M1  A page asks for its own branches, whatever the number of all.

@@ -1,7 +1,8 @@
 import type { PersisterDriver } from '../driver.js'
 import type { BeatFacts } from '../summary-facts.js'
-import { beatOf, type KnownRun, knownRun } from './runs.js'
+import { type KnownRun, knownRun } from './runs.js'
 import { type KnownApp, Source } from './source.js'
+import { beatOf } from './standing.js'
 
 /** A run that is read. */
 export interface RunReading {

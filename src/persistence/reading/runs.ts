@@ -7,13 +7,13 @@ import type { RunSummary, WorkerInfo } from '../../read/run-summary.js'
 import { isOpen, RUN_STATUSES, type RunStatus } from '../../read/status.js'
 import type { PersisterDriver } from '../driver.js'
 import { parseFacts } from '../facts.js'
-import { actionOf, isStateLabel } from '../labels.js'
 import { millisecondsOf } from '../order.js'
-import type { RunQuery, StoredRun } from '../summary.js'
-import type { BeatFacts, MapFacts, SummaryFacts } from '../summary-facts.js'
+import type { RunQuery, StoredRun, SummaryStatus } from '../summary.js'
 import { damagedApp, derivedFrom } from './derived.js'
-import { aboveIn, resolvedCounts, runStatusOf } from './resolved.js'
+import { countsOf } from './maps.js'
+import { aboveIn, runStatusOf } from './resolved.js'
 import { factsOf, type KnownApp, Source } from './source.js'
+import { beatOf, openMapOf, placeIn } from './standing.js'
 
 // Owns: runs in lists: their status, filters, pages and numbers.
 // L1  A run that older code has stored has no summary. Its record is loaded, so that no filter hides it.
@@ -53,13 +53,19 @@ async function derivedRoot(source: Source, { rootId, last }: StoredRun): Promise
 }
 
 /** A run as lists give it. */
-export function summaryOf({ run, root, status }: KnownRun): RunSummary {
+export async function summaryOf(driver: PersisterDriver, known: KnownRun): Promise<RunSummary> {
+  const branches = await branchesIn(driver, known)
+  const found = bareSummaryOf(known)
+  return branches === undefined ? found : { ...found, branches }
+}
+
+/** The same, without the numbers of branches. */
+export function bareSummaryOf({ run, root, status }: KnownRun): RunSummary {
   const { partitionKey, rootId, born, expired, claim, wakeAt } = run
   const { summary, facts, last } = root
   const { name, title, nextAt, pending, retrying, leaked } = summary
   const { startedAt, endedAt, graph, error, cancelled, forkedFrom } = facts
   const { position, next } = placeIn(root)
-  const branches = branchesIn(run, facts, status)
   const heldBy = expired || !isOpen(status) ? undefined : workerOf(run)
   const createdAt = millisecondsOf(born)
   // Optional members are set one by one: on a page, spreading them takes longer than all else.
@@ -85,7 +91,6 @@ export function summaryOf({ run, root, status }: KnownRun): RunSummary {
   if (endedAt !== undefined && !isOpen(status)) found.endedAt = endedAt
   if (position !== undefined) found.position = position
   if (next !== undefined) found.next = next
-  if (branches !== undefined) found.branches = branches
   if (nextAt !== null) found.nextAt = nextAt
   if (error !== undefined) found.error = error
   if (cancelled !== undefined) found.cancelled = cancelled
@@ -94,37 +99,20 @@ export function summaryOf({ run, root, status }: KnownRun): RunSummary {
   return found
 }
 
-/** The last committed action and the next one, unless a step has committed since they were stored. */
-export function placeIn({ facts, last }: Pick<KnownApp, 'facts' | 'last'>): Pick<SummaryFacts, 'position' | 'next'> {
-  if (last === undefined || !isOutdated(facts, last)) return facts
-  const known = last.kind !== 'note' && !isStateLabel(last.label)
-  return known ? { position: actionOf(last.label) } : {}
-}
-
-/** Whether a step has committed since these facts were stored. */
-export function isOutdated(facts: SummaryFacts, last: KnownApp['last']): boolean {
-  if (last === undefined) return false
-  if (facts.epoch !== last.epoch) return true
-  if (facts.sequenceId !== undefined) return facts.sequenceId !== last.sequenceId
-  return last.kind !== 'note' && !isStateLabel(last.label) && actionOf(last.label) !== facts.position
-}
-
-/** The map at which an application stands: its step has not committed. */
-export const openMapOf = ({ facts, last }: Pick<KnownApp, 'facts' | 'last'>): MapFacts | undefined =>
-  isOutdated(facts, last) || (facts.map?.sequenceId ?? 0) <= (last?.sequenceId ?? -1) ? undefined : facts.map
-
-/** The last heartbeat, unless its runner has given the run back. */
-export function beatOf({ claim }: StoredRun): (BeatFacts & { readonly at: number }) | undefined {
-  const beat = claim?.beat
-  if (beat === undefined || claim?.leaseUntil === 0) return undefined
-  return { ...parseFacts<BeatFacts>(beat.data, 'A heartbeat'), at: beat.at }
-}
-
-function branchesIn(run: StoredRun, facts: SummaryFacts, status: RunStatus): RunSummary['branches'] {
-  if (openMapOf({ facts, last: run.last }) === undefined) return undefined
-  const beat = beatOf(run)
-  const counts = beat !== undefined && beat.at >= (run.summary?.since ?? 0) ? beat.counts : facts.counts
-  return counts && resolvedCounts(counts, aboveIn(status, 'live'))
+/** The numbers of the branches of the map at which a run stands. */
+async function branchesIn(driver: PersisterDriver, known: KnownRun): Promise<RunSummary['branches']> {
+  const { run, root, status, derived } = known
+  const map = openMapOf(root)
+  if (map === undefined || derived) return undefined
+  const { partitionKey } = run
+  const epoch = root.last?.epoch ?? root.facts.epoch
+  const stored: { [S in SummaryStatus]?: number } = {}
+  for (const one of await driver.countBelow(partitionKey, root.appId)) {
+    const isHere = one.map === map.map && one.visit === map.visit && one.epoch === epoch
+    if (isHere && one.sequenceId === map.sequenceId) stored[one.status] = (stored[one.status] ?? 0) + one.count
+  }
+  const view = { app: root, path: [], map, epoch, isOpen: true, stored, beat: beatOf(run) }
+  return countsOf(new Source(driver, partitionKey), view, aboveIn(status, 'live'))
 }
 
 function workerOf({ claim }: StoredRun): WorkerInfo | undefined {
@@ -196,7 +184,8 @@ export async function listRuns(driver: PersisterDriver, query: RunFilter & Pagin
   const seen = until === undefined ? all : all.filter(({ run }) => newestFirst(run, until) <= 0)
   const items = seen.slice(0, limit)
   const last = seen.length > limit ? items.at(-1)?.run : until
-  return { items: items.map(summaryOf), ...(last !== undefined && { after: runCursor(last) }) }
+  const summaries = await Promise.all(items.map((one) => summaryOf(driver, one)))
+  return { items: summaries, ...(last !== undefined && { after: runCursor(last) }) }
 }
 
 /**
@@ -267,7 +256,7 @@ export async function dueRuns(driver: PersisterDriver, query: DueQuery = {}): Pr
   const items: RunSummary[] = []
   for (const run of found.slice(0, limit)) {
     const known = await knownRun(driver, run)
-    if (known !== undefined) items.push(summaryOf(known))
+    if (known !== undefined) items.push(await summaryOf(driver, known))
   }
   const last = found.length > limit ? found[limit - 1] : undefined
   return {

@@ -24,7 +24,7 @@ import {
 import { bareStatus } from './open-branches.js'
 import { openRun, type RunReading } from './open-run.js'
 import { type Above, aboveIn, branchStatusOf } from './resolved.js'
-import { summaryOf } from './runs.js'
+import { bareSummaryOf, summaryOf } from './runs.js'
 import type { KnownApp } from './source.js'
 
 // Owns: a run as a tree, read from its store.
@@ -64,7 +64,7 @@ export async function describeRun(
   const { known } = reading
   const { claim } = known.run
   return {
-    run: summaryOf(known),
+    run: await summaryOf(driver, known),
     root,
     lacks: [
       ...LACKS,
@@ -114,7 +114,7 @@ class TreeReading {
     if (known === undefined) return bareNode(bare, path, status)
     const { source, beat, known: run } = this.#reading
     const isRoot = path.length === 0
-    const since = isRoot ? summaryOf(run).since : known.summary.since
+    const since = isRoot ? bareSummaryOf(run).since : known.summary.since
     const node = nodeOf(known, {
       path,
       status,
