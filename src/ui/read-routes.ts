@@ -1,7 +1,7 @@
 import type { ProjectSummary } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import { tryGet } from '../internal/guards.js'
-import type { RunFilter } from '../read/reader.js'
+import type { RunFilter, StepQuery } from '../read/reader.js'
 import type { RunRef } from '../read/run-summary.js'
 import { BRANCH_STATUSES, RUN_STATUSES, STEP_STATUSES } from '../read/status.js'
 import { compareCursors } from '../wire/events.js'
@@ -131,9 +131,23 @@ const steps: RunRoute = async ({ project, params }, runId) => {
   const [payloads] = query.list('payloads', ['short', 'whole']) ?? []
   const action = query.text('action')
   query.done()
-  const { items, ...page } = await project.reader.steps(asked)
-  const fitting = action === undefined ? items : items.filter((step) => step.action === action)
-  return json({ items: payloads === 'whole' ? fitting : fitting.map(shortStep), ...page })
+  const { items, ...page } = await stepsOf(project, asked, action)
+  return json({ items: payloads === 'whole' ? items : items.map(shortStep), ...page })
+}
+
+/** Pages that are passed over for one answer. */
+const MOST_PASSED = 100
+
+/** A page of steps. Pages without a step of the action are passed over, so that an empty one is the last. */
+async function stepsOf({ reader }: OpenProject, asked: StepQuery, action: string | undefined) {
+  let page = await reader.steps(asked)
+  if (action === undefined) return page
+  for (let passed = 0; ; passed++) {
+    const { items, after } = page
+    const fitting = items.filter((step) => step.action === action)
+    if (fitting.length > 0 || after === undefined || passed === MOST_PASSED) return { ...page, items: fitting }
+    page = await reader.steps({ ...asked, after })
+  }
 }
 
 const state: RunRoute = async ({ project, params }, runId) => {

@@ -34,6 +34,12 @@ async function stored() {
   return persister
 }
 
+/** The answer of the steps of a run. */
+interface Steps {
+  readonly items: readonly { readonly action: string; readonly sequenceId: number }[]
+  readonly after?: string
+}
+
 async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
   const found: T[] = []
   for await (const one of items) found.push(one)
@@ -100,6 +106,28 @@ describe('a client', () => {
     ])
     expect(await client.diff({ runId: 'a', from: 2, to: 2 })).toBeUndefined()
     await expect(client.diff({ runId: 'a', to: 9 })).rejects.toMatchObject({ code: 'no-step' })
+  })
+
+  it('gets the steps of one action, and passes over pages that have none', async () => {
+    const many = defineState<{ n: number }>()
+    const count = many.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
+    const end = many.action({ reads: [], writes: [], run: () => ({}) })
+    const graph = many.graph({
+      actions: { count, end },
+      transitions: { count: [{ to: 'count', when: ({ state: { n } }) => n < 7 }, { to: 'end' }] },
+    })
+    const persister = memoryPersister()
+    const options = { appId: 'a', entrypoint: 'count', state: { n: 0 }, persister, logger: quiet } as const
+    await (await resumeOrCreate(graph, options)).run()
+    const handler = handlerOf({ persister })
+    const steps = async (query: string) => (await ask(handler, `/api/v1/runs/a/steps?${query}`)).body as Steps
+
+    expect((await steps('action=end&limit=2')).items.map(({ sequenceId }) => sequenceId)).toEqual([7])
+    const first = await steps('action=count&limit=2')
+    expect(first.items.map(({ action }) => action)).not.toContain('')
+    const rest = await steps(`action=count&limit=100&after=${first.after}`)
+    expect([...first.items, ...rest.items].map(({ sequenceId }) => sequenceId)).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(await steps('action=none&limit=2')).toEqual({ items: [] })
   })
 
   it('gets lists of steps without large values, and one step with them', async () => {

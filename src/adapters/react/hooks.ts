@@ -94,10 +94,10 @@ type Asked = Parameters<Question<unknown>['ask']>[0]
 
 /**
  * Runs, newest first, while they change.
- * @param query filters, `limit` and `after`; undefined reads nothing
+ * @param query filters, `limit` and `after`. Default: all runs
  */
 export function useRuns(
-  query: (RunFilter & Paging) | undefined = {},
+  query: RunFilter & Paging = {},
   options: HookOptions<PageOf<RunSummary>> = {},
 ): Live<PageOf<RunSummary>> {
   return useAnswer('runs', query, { topic: 'runs', ask: (client) => client.list(query) }, options)
