@@ -162,6 +162,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/file/run-reading.ts': {
     G1: ['../tracking/format › is read at every length as a consistent beginning'],
     G2: ['../tracking/removal › is described as the one that has begun since, by a reader that had read it'],
+    G3: ['../tracking/unreadable › is read when its damage is mended, by the same reader'],
   },
   'adapters/file/scan.ts': {
     R1: ['../tracking/format › is read at every length as a consistent beginning'],
