@@ -89,6 +89,11 @@ export interface SubmittedTask {
   /** The task continues. @returns a promise until it has a slot again; undefined where it has one */
   resume?(): Promise<void> | undefined
   /**
+   * Whether the task goes on by itself: at first it does. It does not while it waits for messages only, which nothing may
+   * send. A worker that holds the process of its owner open holds it for tasks that do.
+   */
+  hold?(held: boolean): void
+  /**
    * Ends the worker of the task, which ignores its cancel or breaks the protocol. `lost` follows, also for other tasks
    * of that worker. Needed where the driver can `preempt`.
    */

@@ -17,6 +17,7 @@ export class PoolTask implements SubmittedTask, WorkerTask {
   readonly data: TaskData
   readonly alone: boolean
   status: WorkerTask['status'] = 'queued'
+  held = true
   worker: PoolWorker<PoolTask> | undefined
   readonly #owner: TaskOwner
   readonly #pool: TaskPool
@@ -102,6 +103,12 @@ export class PoolTask implements SubmittedTask, WorkerTask {
     worker.resuming.add(this)
     this.#pool.freed()
     return this.#slot === undefined ? undefined : promise
+  }
+
+  hold(held: boolean): void {
+    if (this.held === held) return
+    this.held = held
+    if (this.status !== 'over') this.worker?.holds(held)
   }
 
   kill(why: string): void {

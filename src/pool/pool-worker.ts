@@ -7,7 +7,8 @@ import type { Transport, WorkerEnd, WorkerHandle } from './transport.js'
 import { WorkerOutput } from './worker-output.js'
 
 // Owns: the owner's end of one worker: its tasks, its slots, its end.
-// P1  A worker holds this process open while a task of it runs. An idle one, or one whose tasks wait, does not.
+// P1  A worker holds this process open while a task of it goes on by itself, as one that runs or sleeps does. An idle one,
+//     or one whose tasks wait for messages only, does not.
 // P2  A worker that is to retire takes no more tasks, and ends after the others.
 
 /** How long a worker has to end by itself, milliseconds. */
@@ -24,6 +25,8 @@ export interface WorkerTask {
    * something. `resuming`: it waits for a slot. `over`: it has ended, or its worker has.
    */
   status: 'queued' | 'running' | 'paused' | 'resuming' | 'over'
+  /** Whether it goes on by itself. */
+  readonly held: boolean
   /** Its worker has begun. */
   begun(): void
   /** It is running again. */
@@ -58,6 +61,8 @@ export class PoolWorker<Task extends WorkerTask> {
   #stops = new Set<Task>()
   #begun = false
   #alone: Task | undefined
+  /** The number of tasks that go on by themselves. */
+  #holding = 0
   #held = true
   #idle: ReturnType<typeof setTimeout> | undefined
 
@@ -101,7 +106,9 @@ export class PoolWorker<Task extends WorkerTask> {
     this.output.branch = this.tasks.size === 1 ? task.data.path : undefined
     if (task.alone) this.#alone = task
     this.put(['run', task.key, this.#numberOf(task.data.code), task.data])
-    this.enter()
+    this.active += 1
+    if (task.held) this.#holding += 1
+    this.#hold()
   }
 
   /** The number of a piece of code, which crosses once. */
@@ -114,16 +121,15 @@ export class PoolWorker<Task extends WorkerTask> {
     return number
   }
 
-  /** A task of it gets a slot. */
-  enter(): void {
-    this.active += 1
-    this.#hold()
-  }
-
   /** A task of it gives its slot back. */
   leave(task: Task): void {
     this.active -= 1
     if (this.#alone === task) this.#alone = undefined
+  }
+
+  /** A task of it goes on by itself from now on, or does not. */
+  holds(held: boolean): void {
+    this.#holding += held ? 1 : -1
     this.#hold()
   }
 
@@ -131,7 +137,7 @@ export class PoolWorker<Task extends WorkerTask> {
   admit(): void {
     for (const task of this.resuming) {
       this.resuming.delete(task)
-      this.enter()
+      this.active += 1
       return task.admit()
     }
   }
@@ -187,6 +193,8 @@ export class PoolWorker<Task extends WorkerTask> {
     this.tasks.delete(task.key)
     this.resuming.delete(task)
     if (task.status === 'running') this.leave(task)
+    if (task.held) this.#holding -= 1
+    this.#hold()
     task.status = 'over'
     if (this.tasks.size === 0) this.#rest()
   }
@@ -234,7 +242,7 @@ export class PoolWorker<Task extends WorkerTask> {
   }
 
   #hold(): void {
-    const held = this.active > 0 // P1
+    const held = this.#holding > 0 // P1
     if (this.status === 'ending' || held === this.#held) return
     this.#held = held
     this.#handle.hold(held)

@@ -36,6 +36,8 @@ interface FrameSink {
   send(frame: DownFrame): void
   /** The same, with words in place of what is no data. */
   sendInWords(frame: DownFrame): void
+  /** The worker is asked something, or has answered. @param by 1 or -1 */
+  asked(by: number): void
 }
 
 export class BranchAnswers {
@@ -209,12 +211,16 @@ export class BranchAnswers {
     send(id)
     this.#below ??= new Map()
     this.#below.set(id, answer)
+    this.#to.asked(1)
     return answer.promise
   }
 
   belowEnded(id: number, answer: BelowAnswer): void {
-    this.#below?.get(id)?.resolve(answer)
+    const asked = this.#below?.get(id)
+    if (asked === undefined) return
+    asked.resolve(answer)
     this.#below?.delete(id)
+    this.#to.asked(-1)
   }
 
   /** The branch has ended, or its worker is lost. */

@@ -284,12 +284,14 @@ export class RemoteBranch implements BranchHandle {
   }
 
   #take(waits: WaitsData): void {
-    const { level } = waits
+    const { level, due } = waits
+    const isWaiting = level === 'outside' || level === 'siblings'
     this.#waits = waits
+    this.#submission.waiting(isWaiting && due.length === 0)
     const before = this.waitsFor
     if (before === level) return
     this.waitsFor = level
-    if (level === 'outside' || level === 'siblings') this.#submission.pause()
+    if (isWaiting) this.#submission.pause()
     this.#actor.send(new Carrier('teasel.step', undefined))
     this.#setup.parent.map.waitsChanged(this.task.key, before, level)
   }

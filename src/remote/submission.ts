@@ -67,6 +67,9 @@ export class Submission {
   #mail: SentMessage[] = []
   #task: SubmittedTask | undefined
   #paused = false
+  #waits = false
+  /** The number of questions to its worker. */
+  #asked = 0
   #killing: Deadline | undefined
   #losses = 0
   /** The number of the last message, or notice, that was sent. */
@@ -128,7 +131,8 @@ export class Submission {
     const isPast = (): boolean => this.#branch.status !== 'running' || delivery !== this.#live // S1
     if (this.#mail.length > 0) this.#numberAnew()
     this.n = this.#mail.length
-    this.#paused = false
+    this.#paused = this.#waits = false
+    this.#asked = 0
     const frame = startOf(this.#mail.map(({ data }) => data))
     const { text: start, bytes } = this.#sealed(frame)
     this.#conduct.begin(frame)
@@ -226,6 +230,22 @@ export class Submission {
     if (this.#paused) return
     this.#paused = true
     this.#task?.pause?.()
+  }
+
+  /** @param waits whether it waits for messages only */
+  waiting(waits: boolean): void {
+    this.#waits = waits
+    this.#hold()
+  }
+
+  /** Its worker is asked something, or has answered. @param by 1 or -1 */
+  asked(by: number): void {
+    this.#asked += by
+    this.#hold()
+  }
+
+  #hold(): void {
+    this.#task?.hold?.(!this.#waits || this.#asked > 0)
   }
 
   /** @returns a promise until it has a slot again; undefined where it has one */

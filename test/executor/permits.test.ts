@@ -25,7 +25,7 @@ function owner() {
     { semaphore } as unknown as ConstructorParameters<typeof BranchAnswers>[0],
     {} as ConstructorParameters<typeof BranchAnswers>[1],
     { begun: 0, store: undefined, resume: () => undefined },
-    { send, sendInWords: send },
+    { send, sendInWords: send, asked() {} },
   )
   answers.begin(64)
   return { answers, sent, taken: () => taken }

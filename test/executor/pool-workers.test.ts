@@ -80,6 +80,23 @@ describe.each(POOLS)('%s', (name, make) => {
     expect(text().trim().split('\n').toSorted()).toEqual(['done prints0: later1', 'fault 1', 'line 1'])
   })
 
+  it.each([
+    ['sleeps', [], 'sleeps0: awake'],
+    ['flaky', [], 'flaky0: later4'],
+    ['asks', ['send'], 'asks0: yes'],
+    ['asks', ['cancel'], 'asks0: cancelled, enough'],
+  ])('hold the process open while a branch goes on: %s %s', async (branch, acts, end) => {
+    const { child, text } = start(name, branch, ...acts)
+    const [code] = (await once(child, 'close')) as [number]
+    expect([text().trim(), code]).toEqual([`done ${end}`, 0])
+  })
+
+  it('hold no process open for a branch that waits for a message only', async () => {
+    const { child } = start(name, 'asks')
+    const [code] = (await once(child, 'close')) as [number]
+    expect(code).toBe(13) // as without an executor: the run has not ended
+  })
+
   it.each(['holds', 'spins'])('leave nothing when their owner is killed: a branch that %s', async (branch) => {
     const { child, line } = start(name, branch)
     await line('chunk here')

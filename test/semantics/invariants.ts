@@ -472,7 +472,11 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     K4: ['../executor/packets › bytes that are not those of the items are refused'],
   },
   'pool/pool-worker.ts': {
-    P1: ['../executor/pool-workers › hold no process open while they are idle'],
+    P1: [
+      '../executor/pool-workers › hold no process open while they are idle',
+      '../executor/pool-workers › hold the process open while a branch goes on',
+      '../executor/pool-workers › hold no process open for a branch that waits for a message only',
+    ],
     P2: ['../executor/pool › take no more branches to a worker with code that ignores its cancel'],
   },
   'pool/pool.ts': {
