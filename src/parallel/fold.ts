@@ -46,15 +46,15 @@ export interface ReduceAll<State, Inputs, U, P, T> {
  * Folds each branch when it settles; the final accumulator is the update. Folded branches are not kept in memory. When the
  * step is retried after a failure, branches that were stored keep their results; without a persister all run again.
  */
-export interface ReduceEach<State, Inputs, U, W, P, T> {
+export interface ReduceEach<State, Inputs, U, Acc, P, T> {
   readonly reduce?: undefined
   readonly reduceLive?: undefined
   /** Order of the calls of `reduceEach`: as branches settle (default), or as they were declared. */
   readonly order?: 'settled' | 'declared'
   /** Returns the next `acc`; the last one is the update. Calls are sequential; branches continue meanwhile. */
-  readonly reduceEach: (args: ReduceEachArgs<W, State, Inputs, ResultIn<T, P>>) => U | Promise<U>
+  readonly reduceEach: (args: ReduceEachArgs<Acc, State, Inputs, ResultIn<T, P>>) => U | Promise<U>
   /** The first `acc`: a value, which is frozen, or a function that creates it for each visit. */
-  readonly initial: W | ((args: SourceArgs<State, Inputs>) => W)
+  readonly initial: Acc | ((args: SourceArgs<State, Inputs>) => Acc)
 }
 /**
  * Runs beside the branches, from the start of the map. Must be written after the sources, for type inference. When the step
@@ -67,9 +67,20 @@ export interface ReduceLive<State, Inputs, U, P, T> {
   readonly reduceEach?: undefined
 }
 
-type AnyFold<State, Inputs, U, Written, W extends PropertyKey, P, T> =
+/**
+ * What `reduceEach` is given and returns. No schema checks it before the last one, so a key has its output type where
+ * that is an update too, as with a default, and otherwise its input type, as with a transform.
+ */
+type AccOf<S, W extends keyof S, In extends GivenTo<S>> = WritesOf<
+  { [K in keyof S]: S[K] extends In[K] ? S[K] : In[K] },
+  W
+>
+/** Rejects an update that lacks a part of `acc` which the next call is given. */
+type Whole<U, Acc> = [U] extends [Acc] ? unknown : { readonly reduceEach: (args: never) => Acc | Promise<Acc> }
+
+type AnyFold<State, Inputs, U, Acc, W extends PropertyKey, P, T> =
   | (ReduceAll<State, Inputs, U, P, T> & Exact<'reduce', NoInfer<U>, W>)
-  | (ReduceEach<State, Inputs, U, Written, P, T> & Exact<'reduceEach', NoInfer<U>, W>)
+  | (ReduceEach<State, Inputs, U, Acc, P, T> & Exact<'reduceEach', NoInfer<U>, W> & Whole<NoInfer<U>, Acc>)
   | (ReduceLive<State, Inputs, U, P, T> & Exact<'reduceLive', NoInfer<U>, W>)
 /** The fold of a map into its writes: exactly one of `reduce`, `reduceEach` and `reduceLive`. */
 export type FoldOptions<
@@ -81,7 +92,7 @@ export type FoldOptions<
   P extends SettlePolicy,
   T,
   In extends GivenTo<S> = S,
-> = AnyFold<ReadsOf<S, R>, InputsOut<NoInfer<I>>, U, WritesOf<In, W>, W, P, T>
+> = AnyFold<ReadsOf<S, R>, InputsOut<NoInfer<I>>, U, AccOf<S, W, In>, W, P, T>
 
 /** A user function without its types. */
 type Loose = (args: object) => unknown

@@ -102,6 +102,8 @@ graph.runnable({ entrypoint: 'ask', haltAfter: { tag: 'sloww' } })
 graph.runnable({ entrypoint: 'ask', haltAfter: ['judge', 'done'] })
 
 // ── states with a schema per key ──
+const boxed = defineState({ box: z.object({ size: z.number().default(0) }) })
+const fill = boxed.action({ reads: [], writes: ['box'], run: () => ({ box: {} }) })
 const checked = defineState({ text: z.string().trim(), size: z.string().transform(Number), tags: z.array(z.string()).default([]), note: z.string().optional() })
 const takes = checked.action({ reads: ['size', 'tags'], writes: ['size', 'tags'], run: ({ state }) => ({ size: String(state.size + 1), tags: [...state.tags, 'x'] }) })
 const checkedGraph = checked.graph({ actions: { takes } })
@@ -190,6 +192,8 @@ chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound } }
 chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, reduceEach: ({ acc }) => acc })
 // @ts-expect-error a first acc that is no update
 chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, initial: { answer: 1 }, reduceEach: ({ acc }) => acc })
+// @ts-expect-error reduceEach leaves out a part of the next acc, which only a default would fill
+boxed.mapActions({ reads: [], writes: ['box'], actions: { a: fill }, initial: { box: { size: 0 } }, reduceEach: () => ({ box: {} }) })
 // @ts-expect-error reduceEach returns an undeclared key
 chat.mapActions({ reads: ['prompt'], writes: ['answer'], actions: { a: bound }, initial: { answer: '' }, reduceEach: () => ({ answer: '', extra: 1 }) })
 // @ts-expect-error reduceLive has no results by name

@@ -380,6 +380,23 @@ export const folded = chat.mapActions({
     return { answers: { ...acc.answers, [result.key]: result.state.answer } }
   },
 })
+// Of a schema with a default, `acc` has the output type, and of a transform the input type: the update has to fit it.
+const lot = defineState({
+  box: z.object({ size: z.number().default(0), label: z.string().optional() }),
+  length: z.string().transform(Number),
+})
+export const packed = lot.mapStates({
+  reads: [],
+  writes: ['box', 'length'],
+  action: lot.action({ reads: ['box'], writes: ['length'], run: () => ({ length: '1' }) }),
+  states: [{ box: { size: 1 } }],
+  initial: { box: { size: 0 }, length: '' },
+  reduceEach({ acc, result }) {
+    same<typeof acc.box, { size: number; label?: string | undefined }>(true)
+    same<typeof acc.length, string>(true)
+    return { box: { ...acc.box, size: acc.box.size + result.state.length }, length: `${acc.length}1` }
+  },
+})
 export const live = chat.mapActions({
   reads: [],
   writes: ['answer'],
