@@ -57,12 +57,14 @@ export const hangsBelow = kit.mapActions({
   reduce: ({ results }) => ({ n: results.filter((one) => 'reason' in one && one.reason === 'enough').length }),
 })
 
-/** Calculates without an end, the first time: it gives way to nothing. */
+/** Calculates without an end: it gives way to nothing. Its update needs the loop, which a bundler drops otherwise. */
 export const spins = kit.action({
   reads: [],
   writes: ['n'],
   run() {
-    for (;;) Math.sqrt(2)
+    let n = 1
+    while (n > 0) n = (n % 7) + 1
+    return { n }
   },
 })
 

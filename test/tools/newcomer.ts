@@ -26,6 +26,15 @@ net.Socket.prototype.connect = function (...args) {
 }
 `
 
+/** The suite for executors of one's own: what makes the package small may change what its cases do. */
+const CONTRACTS = `
+import { executorContract } from 'teasel/testing'
+import { threads } from 'teasel/executor/threads'
+const cases = executorContract({ preempts: true, open: (concurrency) => threads({ workers: 2, concurrency }) })
+for (const { name, run } of cases) await run().catch((cause) => { throw new TypeError(name, { cause }) })
+console.log(cases.length + ' cases')
+`
+
 const env = (): NodeJS.ProcessEnv => ({
   ...process.env,
   NO_COLOR: '1',
@@ -132,6 +141,10 @@ try {
     expect(teasel('runs', 'show', 'first').includes('✓ finished first'), 'It shows nothing.'),
   )
   await step('teasel ui', () => page(['ui'], ['/', '/api/v1/projects', '/api/v1/runs/first', '/p/default/r/first']))
+  writeFileSync(at('contracts.mjs'), CONTRACTS)
+  await step('the contract of executors, as it is packed', () =>
+    run(process.execPath, ['contracts.mjs'], { env: env() }).trim(),
+  )
   await step('teasel demo', () => page(['demo'], ['/', '/api/v1/runs']))
   console.log('Nothing after the install asks the network.')
 } catch (error) {
