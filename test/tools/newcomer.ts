@@ -26,11 +26,18 @@ net.Socket.prototype.connect = function (...args) {
 }
 `
 
-/** The suite for executors of one's own: what makes the package small may change what its cases do. */
+/**
+ * The suite for executors of one's own: what makes the package small may change what its cases do. Threads have the cases
+ * that this process cannot have.
+ */
 const CONTRACTS = `
+import { inProcess } from 'teasel/executor'
 import { executorContract } from 'teasel/testing'
 import { threads } from 'teasel/executor/threads'
-const cases = executorContract({ preempts: true, open: (concurrency) => threads({ workers: 2, concurrency }) })
+const here = executorContract({ open: () => inProcess() })
+const inThreads = executorContract({ preempts: true, open: (concurrency) => threads({ workers: 2, concurrency }) })
+const cases = [...here, ...inThreads.filter(({ name }) => here.every((one) => one.name !== name))]
+if (cases.length === here.length) throw new TypeError('No case needs threads.')
 for (const { name, run } of cases) await run().catch((cause) => { throw new TypeError(name, { cause }) })
 console.log(cases.length + ' cases')
 `
