@@ -9,6 +9,7 @@ import { LOOK_MS, type Look, type Watched } from './watch.js'
 
 // Owns: how each topic is looked at.
 // L1  A log is followed. A store alone is asked once a second, and tells the whole tree when it differs.
+// L2  A run that was removed is gone, also where another one of its name has begun since.
 
 /** Whether two texts of JSON tell the same, but for when they were read. */
 const textOf = (value: unknown): string =>
@@ -24,17 +25,20 @@ const beforeOf = (incarnation: number): string | undefined =>
 
 function logLook(reader: ProjectReader, ref: Required<RunTarget>): Look {
   let isThere = false
+  let createdAt: number | undefined
   const headOf = () => reader.describe({ ...ref, first: 1, depth: 1 })
   return async (watched, signal) => {
     for (let isFirst = watched.position === undefined; !signal.aborted; isFirst = false) {
       const tree = await headOf()
-      if (tree === undefined && isThere) watched.tell({ type: 'gone' })
-      if (tree === undefined) watched.position = undefined
+      const isGone = isThere && tree?.run.createdAt !== createdAt // L2
+      if (isGone) watched.tell({ type: 'gone' })
+      if (tree === undefined || isGone) watched.position = undefined
       else if (isFirst && !isThere) {
         const { incarnation, seq = -1 } = tree.asOf
         watched.position = seq < 0 ? beforeOf(incarnation) : cursorOf({ incarnation, seq })
       }
       isThere = tree !== undefined
+      createdAt = tree?.run.createdAt
       watched.ready()
       const { position } = watched
       const isNew =
@@ -53,28 +57,10 @@ async function followLog(
   watched: Watched,
   signal: AbortSignal,
 ): Promise<void> {
-  const left = new AbortController()
-  const leave = (): void => left.abort()
-  signal.addEventListener('abort', leave, { once: true })
-  void leaveWhenGone(reader, ref, left)
-  try {
-    const query = { ...ref, after: watched.position, follow: true, signal: left.signal }
-    for await (const event of reader.events?.(query) ?? []) {
-      watched.position = cursorOf(event)
-      watched.tell({ type: 'events', events: [shortEvent(event)] })
-    }
-  } finally {
-    leave()
-    signal.removeEventListener('abort', leave)
-  }
-}
-
-async function leaveWhenGone(reader: ProjectReader, ref: Required<RunTarget>, left: AbortController): Promise<void> {
-  for (;;) {
-    await pause(LOOK_MS, left.signal)
-    if (left.signal.aborted) return
-    const tree = await reader.describe({ ...ref, first: 1, depth: 1 }).catch(() => ref)
-    if (tree === undefined) return left.abort()
+  const query = { ...ref, after: watched.position, follow: true, signal }
+  for await (const event of reader.events?.(query) ?? []) {
+    watched.position = cursorOf(event)
+    watched.tell({ type: 'events', events: [shortEvent(event)] })
   }
 }
 

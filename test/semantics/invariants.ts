@@ -1031,6 +1031,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../ui/stream › has each event once, over lost connections and a server that started again',
       '../ui/stream › has the tree when it has changed, and tells when it is gone',
     ],
+    L2: ['../ui/stream › tells that a log is gone whose run has begun anew since'],
   },
   'ui/serve-ui.ts': {
     S1: ['../ui/serve-ui › listens at other addresses with a token only, and opens its page by a ticket'],

@@ -4,7 +4,7 @@ import { createApplication, defineMessage, defineState, resumeOrCreate, type as 
 import { type FollowedFrame, type RunClient, runTopic } from 'teasel/client'
 import { createHost, hosted } from 'teasel/host'
 import { memoryPersister } from 'teasel/persistence'
-import { fileReader, fileTracker } from 'teasel/tracking/file'
+import { fileReader, fileTracker, removeLog } from 'teasel/tracking/file'
 import { createUiHandler, projectsIn } from 'teasel/ui'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { defer, flushUntil } from '../support/deferred.js'
@@ -140,6 +140,30 @@ describe('a stream of a log', () => {
     rmSync(join(dir, 'default/runs'), { recursive: true })
     await ahead.until(() => resets(ahead.frames).length > 1)
     expect(resets(ahead.frames)[1]).toMatchObject({ topic: 'run/a', why: 'gone' })
+  })
+
+  it('tells that a log is gone whose run has begun anew since, and has the events of the new one', async () => {
+    const { app, run, client, dir, tracker } = await live()
+    const one = reading(client, ['run/a'])
+    await one.until(() => one.frames.length > 0)
+    await app.send(go(2))
+    await one.until(() => seqs(one.frames).length > 2)
+    await removeLog({ dir, runId: 'a' })
+    const next = fileTracker({ dir })
+    const { graph, options } = stepping({ tracker: next })
+    const again = createApplication(graph, options)
+    const ran = again.run()
+    await flushUntil(() => again.pending.length > 0)
+    await again.send(go(0))
+    await ran
+    await next[Symbol.asyncDispose]()
+    await one.until(() => one.frames.some((frame) => frame.type === 'reset') && seqs(one.frames).at(-1) === 6)
+
+    const types = one.frames.flatMap((frame) => (frame.type === 'reset' ? [frame.why] : seqs([frame])))
+    expect(types.slice(types.indexOf('gone'))).toEqual(['gone', 0, 1, 2, 3, 4, 5, 6])
+    await app.send(go(0))
+    await run
+    await tracker[Symbol.asyncDispose]()
   })
 
   it('tells of events that the log has lost, and goes on behind them', async () => {
