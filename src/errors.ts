@@ -256,7 +256,10 @@ export interface BranchSummary {
   readonly error?: Error
 }
 
-/** A map action could not settle under its policy. Carries every result; `cause` is the first failure. */
+/**
+ * A map action could not settle under its policy. Carries every result; `cause` is the first failure. From a worker or a
+ * store, a result has its key and its status, and the first 20 failures their errors.
+ */
 export class ParallelError<Result extends BranchSummary = BranchSummary> extends TeaselError {
   static override readonly name: string = 'ParallelError'
   static readonly code = 'parallel'

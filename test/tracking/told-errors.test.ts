@@ -5,7 +5,7 @@ import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it } from 'vitest'
 import { flushUntil } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
-import { folder } from './folders.js'
+import { filesIn, folder } from './folders.js'
 
 const kit = defineState<{ n: number; sum: number }>()
 
@@ -109,6 +109,21 @@ describe('an error of a map', () => {
     expect(first?.errors).toHaveLength(20)
     expect(first?.errors?.[19]?.errors).toHaveLength(5)
     expect(first?.errors?.[19]?.errors?.[4]?.errors).toHaveLength(1)
+  })
+
+  it('has nothing of a failure that the log may not have', async () => {
+    const dir = folder()
+    const tracker = fileTracker({
+      dir,
+      redact: (_, value) => (typeof value === 'string' && value.includes('busy') ? undefined : value),
+    })
+    const options = { appId: 'run', entrypoint: 'map', state: { n: 0 }, tracker, logger: quiet } as const
+    await expect(createApplication(graphOf(3), options).run()).rejects.toThrow('cannot settle')
+    await tracker[Symbol.asyncDispose]()
+
+    const texts = [...filesIn(dir).values()].join()
+    expect(texts).toContain('"key":"2"')
+    expect(texts).not.toContain('busy')
   })
 
   it('has the key and the status of each branch, and their errors, where it is decoded', () => {
