@@ -159,7 +159,9 @@ describe('a stream of a log', () => {
     await next[Symbol.asyncDispose]()
     await one.until(() => one.frames.some((frame) => frame.type === 'reset') && seqs(one.frames).at(-1) === 6)
 
-    const types = one.frames.flatMap((frame) => (frame.type === 'reset' ? [frame.why] : seqs([frame])))
+    const types = one.frames.flatMap((frame): readonly unknown[] =>
+      frame.type === 'reset' ? [frame.why] : seqs([frame]),
+    )
     expect(types.slice(types.indexOf('gone'))).toEqual(['gone', 0, 1, 2, 3, 4, 5, 6])
     await app.send(go(0))
     await run
