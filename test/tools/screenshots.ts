@@ -29,6 +29,7 @@ const SCREENS: readonly (readonly [name: string, path: string, ready: string, ..
   ['branch-queued', '/p/demo/r/queue-1?path=paint/gold', '.graph svg'],
   ['branch', '/p/demo/r/survey-few?path=multi_prompt_test/meaning%20of%20life', '.graph svg'],
   ['map', '/p/demo/r/survey-many/m/multi_prompt_test?b=17', '.mosaic canvas', '.attention summary'],
+  ['map-few', '/p/demo/r/survey-few/m/multi_prompt_test', '.graph svg'],
   ['questions', '/p/demo/inbox', '.card .asked'],
   ['compare', '/p/demo/compare?a=agent-1&b=agent-2', '.changes li'],
   ['open', '/?open=file', '.empty'],

@@ -142,6 +142,23 @@ describe.skipIf(chromium === undefined)('the page, in a browser', () => {
     await own.close()
   })
 
+  it.each([
+    ['a small map', '/p/demo/r/survey-few/m/multi_prompt_test'],
+    ['a run', '/p/demo/r/agent-1'],
+  ])('covers nothing of the picture of %s with its buttons', async (_, path) => {
+    for (const width of [1280, 800, 360]) {
+      const { page } = await open(browser, `${server.url}${path}`, { viewport: { width, height: 800 } })
+      await page.waitForSelector('.graph svg')
+      const covered = await page.evaluate(`(() => {
+        const tools = document.querySelector('.graph-tools').getBoundingClientRect()
+        const shown = document.querySelector('.graph-box').getBoundingClientRect()
+        return tools.width === 0 || (tools.bottom > shown.top && tools.top < shown.bottom)
+      })()`)
+      expect([width, covered]).toEqual([width, false])
+      await page.context().close()
+    }
+  })
+
   it('shows hostile texts as text', async () => {
     const { page } = await open(browser, `${server.url}/p/demo/r/hostile-1?step=0&tab=state`)
     await page.waitForSelector('.json li')
