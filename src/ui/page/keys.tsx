@@ -5,6 +5,7 @@ import { closeDialog, Dialog, dialog } from './dialog.js'
 import { useLoaded } from './loaded.js'
 import { memory } from './memory.js'
 import { ask, go, href, query, route, setQuery } from './route.js'
+import { NEXT_FAILURE, PREVIOUS_FAILURE } from './step-list.js'
 import { titleOf } from './words.js'
 
 // Owns: what keys do, the list of them, and the palette.
@@ -155,19 +156,23 @@ const press = (selector: string): void => {
   if (found !== null) found.click()
 }
 
+/** Asks the list of steps, of which only some rows are on the page. @returns false where there is none */
+function askList(key: string): boolean {
+  const list = document.querySelector('.steps')
+  list?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))
+  return list !== null
+}
+
 /** The rows of a list, walked as the arrow keys do. */
 function walk(key: 'ArrowDown' | 'ArrowUp'): void {
-  const list = document.querySelector('.steps')
-  if (list !== null) {
-    list.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))
-    return
-  }
+  if (askList(key)) return
   const links = [...document.querySelectorAll<HTMLElement>('main tbody a, main .row a, main .card h2 a')]
   const at = links.indexOf(document.activeElement as HTMLElement)
   links[Math.min(links.length - 1, Math.max(0, at + (key === 'ArrowDown' ? 1 : -1)))]?.focus()
 }
 
 function failure(step: 1 | -1): void {
+  if (askList(step === 1 ? NEXT_FAILURE : PREVIOUS_FAILURE)) return
   const rows = [
     ...document.querySelectorAll<HTMLElement>('.row[data-status=failed], main tr[data-status=failed] .run-name a'),
   ]

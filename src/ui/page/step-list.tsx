@@ -1,12 +1,13 @@
 import type { JSX } from 'preact'
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { isUnread, listedSteps } from './listed-steps.js'
 import { Counts, endOf, Mark } from './parts.js'
 import { ask, href } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Row, rowsOf } from './step-rows.js'
+import { UnreadRow } from './unread-row.js'
 import { VirtualList } from './virtual-list.js'
-import { duration, many, visible } from './words.js'
+import { count, duration, many, visible } from './words.js'
 
 // Owns: the list of steps, as a tree that can be walked by keys.
 
@@ -20,6 +21,13 @@ const NONE: Readonly<Record<string, string>> = {
 
 /** The rows that can be chosen. */
 const CHOSEN: ReadonlySet<Row['kind'] | undefined> = new Set(['step', 'branch', 'unread'])
+
+/** Names for the list, of what keys of the page ask of it. No key has them. */
+export const NEXT_FAILURE = 'NextFailure'
+export const PREVIOUS_FAILURE = 'PreviousFailure'
+
+const isFailed = (row: Row): boolean =>
+  (row.kind === 'step' && row.step.status === 'failed') || (row.kind === 'branch' && row.node.status === 'failed')
 
 export interface StepListProps {
   readonly run: RunModel
@@ -40,7 +48,7 @@ export function StepList(props: StepListProps): JSX.Element {
   const [wanted, setWanted] = useState('')
   const app = run.app(path)
   const [steps, tree, unread] = [app.steps.value, app.tree.value, app.reading.unread.value]
-  const count = listedSteps(steps, unread).filter((step) => isUnread(step) || step.placed === undefined).length
+  const all = listedSteps(steps, unread).filter((step) => isUnread(step) || step.placed === undefined)
   const rows = useRows(run, path, open, wanted)
   const at =
     chosen === undefined ? rows.findLastIndex(({ kind }) => kind === 'step') : rows.findIndex(({ id }) => id === chosen)
@@ -56,6 +64,11 @@ export function StepList(props: StepListProps): JSX.Element {
     const row = rows[next]
     if (row !== undefined) choose(row)
   }
+  const fail = (by: number): void => {
+    const next = rows.map((_, i) => rows[(at + by * (i + 1) + 2 * rows.length) % rows.length])
+    const row = next.find((one) => one !== undefined && isFailed(one))
+    if (row !== undefined) choose(row)
+  }
   const onKeyDown = (event: KeyboardEvent): void => {
     const row = rows[at]
     if (event.target instanceof HTMLInputElement || event.metaKey || event.ctrlKey || event.altKey) return
@@ -65,6 +78,8 @@ export function StepList(props: StepListProps): JSX.Element {
       ['ArrowUp', () => move(at - 1, -1)],
       ['Home', () => move(0, 1)],
       ['End', () => move(rows.length - 1, -1)],
+      [NEXT_FAILURE, () => fail(1)],
+      [PREVIOUS_FAILURE, () => fail(-1)],
       ['ArrowRight', () => row?.opens === true && toggle(row.id, true)],
       ['ArrowLeft', () => (isUnfolded ? toggle(row.id, false) : move(parentOf(rows, at), -1))],
     ])
@@ -85,12 +100,11 @@ export function StepList(props: StepListProps): JSX.Element {
           value={wanted}
           onInput={({ currentTarget }) => setWanted(currentTarget.value)}
         />
-        <span class="quiet">{many(count, 'step')}</span>
-        {wanted !== '' && unread !== undefined && (
-          <span class="quiet tiny" role="status">
-            {many(steps.length, 'step')} read so far
-          </span>
-        )}
+        <span class="quiet">
+          {wanted !== '' && unread !== undefined
+            ? `${count(all.filter((step) => !isUnread(step)).length)} of ${count(all.length)} read`
+            : many(all.length, 'step')}
+        </span>
         <button type="button" class="small" aria-pressed={isFollowing} onClick={() => follow(!isFollowing)}>
           {isFollowing ? '● following' : 'follow'}
         </button>
@@ -179,7 +193,7 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
         pause of {duration(row.ms)}
       </div>
     )
-  if (row.kind === 'unread') return <Unread {...{ row, item, isChosen, look }} choose={() => choose(row)} />
+  if (row.kind === 'unread') return <UnreadRow {...{ row, item, isChosen, look }} choose={() => choose(row)} />
   if (row.kind === 'loading')
     return (
       <div {...item} class="row pause">
@@ -238,26 +252,6 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
       {row.kind === 'step' && row.map !== undefined && <Counts counts={row.map.counts} />}
       <Bar from={startedAt} to={now} axis={axis} status={status} />
       <span class="ms">{duration(ms)}</span>
-    </div>
-  )
-}
-
-/** The place of a step. What is on the screen is read first. */
-function Unread(props: {
-  readonly row: Extract<Row, { readonly kind: 'unread' }>
-  readonly item: JSX.HTMLAttributes<HTMLDivElement>
-  readonly isChosen: boolean
-  readonly look: (sequenceId: number) => void
-  readonly choose: () => void
-}): JSX.Element {
-  const { row, item, isChosen, look, choose } = props
-  useEffect(() => look(row.sequenceId), [row.id])
-  return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys of all rows
-    <div {...item} class="row unread" aria-selected={isChosen} tabIndex={isChosen ? 0 : -1} onClick={choose}>
-      <span class="twist" />
-      <span class="seq">{row.sequenceId}</span>
-      <span class="quiet">…</span>
     </div>
   )
 }

@@ -168,16 +168,49 @@ describe.skipIf(chromium === undefined)('a long run, in a browser', () => {
     await released(page, rest)
   })
 
+  it('goes to failures that are far from the rows on the screen', async () => {
+    const persister = memoryPersister()
+    const bad = kit.action({
+      ...{ reads: ['n'], writes: ['n'] },
+      run({ state: { n } }) {
+        if (n % 100 === 50) throw new RangeError('busy')
+        return { n: n + 1 }
+      },
+    })
+    const mend = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
+    const graph = kit.graph({
+      actions: { bad, mend },
+      transitions: { bad: [{ to: 'bad', when: ({ state: { n } }) => n < 300 }], mend: 'bad' },
+      onError: { bad: 'mend' },
+    })
+    await using tracker = fileTracker({ dir, project: 'demo' })
+    await createApplication(graph, { ...options, entrypoint: 'bad', appId: 'fails-1', persister, tracker }).run()
+    const server = await serve(projectsIn(dir))
+    closed.push(() => server.close())
+    const { page } = await open(browser, `${server.url}/p/demo/r/fails-1`)
+    closed.push(() => page.context().close())
+    await page.waitForSelector('.row.step')
+    const found: (string | null)[] = []
+    for (const key of ['f', 'f', 'f', 'f', 'F']) {
+      const before = page.url()
+      await page.keyboard.press(key)
+      await expect.poll(() => page.url()).not.toBe(before)
+      const row = page.locator('.row.step[aria-selected=true]')
+      found.push(`${await row.getAttribute('data-status')} ${await row.locator('.seq').textContent()}`)
+    }
+    expect(found).toEqual(['failed 50', 'failed 151', 'failed 252', 'failed 50', 'failed 252'])
+  })
+
   it('tells of a filter that not all is read', async () => {
     const { page, rest } = await openHeld('long-1')
     await page.getByLabel('Filter steps by action or status').fill('name')
     await page.waitForSelector('text=No step that is read so far fits “name”.')
-    expect(await page.textContent('.steps .pane-head')).toContain('200 steps read so far')
+    expect(await count(page)).toBe('200 of 3,000 read')
 
     await released(page, rest)
 
     expect(await page.locator('.row.step .name').allTextContents()).toEqual(['name'])
-    expect(await page.textContent('.steps .pane-head')).not.toContain('so far')
+    expect(await count(page)).toBe('3,000 steps')
   })
 
   it('reads the rest again when the server was away', async () => {
