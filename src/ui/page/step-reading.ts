@@ -125,7 +125,7 @@ export class StepReading {
         const page = await this.#readPage({ after: this.#after, limit: PAGE })
         if (turn !== this.#turn) return
         this.#after = page.after
-        held.push(...page.items)
+        for (const item of page.items) held.push(item)
         isOver = page.after === undefined || this.#isAll(page.items)
         // Each time there is as much again, so that a long run is not drawn for each of its pages.
         if (!isOver && held.length < this.#known.size) continue
