@@ -71,7 +71,7 @@ const platformNow = performance.now
 
 /** The time of the engine itself. Random schedules replace it. */
 export const engineTime: { immediate: (fn: () => void) => void; now: () => number } = {
-  immediate,
+  immediate: (fn) => void immediate(fn), // some platforms refuse a call as a method
   now: () => platformNow.call(platformClock),
 }
 
