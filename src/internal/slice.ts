@@ -74,11 +74,11 @@ function isOver(ms: number): boolean {
   else {
     const now = monotonic()
     skips = now - looked < FAST_MS ? CHECK_EVERY : 0
+    if (now === began) still += 1
     looked = now
     looks += 1
   }
   // Counts from the last look too: otherwise an infrequent caller would never be the one that reads the clock.
-  if (looked === began) still += 1
   if (looked - began < ms && still < MOST_STILL) return false
   over = true
   macrotask(() => {

@@ -15,7 +15,8 @@ describe('the engine on other platforms', () => {
   it('calls the function of the platform for a macrotask without an object, as Cloudflare Workers demand', async () => {
     const own = setImmediate
     vi.stubGlobal('setImmediate', function (this: unknown, fn: () => void) {
-      if (this !== undefined) throw new TypeError('Illegal invocation: function called with incorrect `this` reference.')
+      if (this !== undefined)
+        throw new TypeError('Illegal invocation: function called with incorrect `this` reference.')
       return own(fn)
     })
     vi.resetModules()
