@@ -1,9 +1,11 @@
-import { printedPath, readPath, type WirePath } from '../read/wire-path.js'
+import { printedAddress } from '../read/run-address.js'
+import { readPath, type WirePath } from '../read/wire-path.js'
 import { usageError } from './command-error.js'
 
-// Owns: the printed address of a run, of a step, of a branch: `order-7`, `order-7@3`, `order-7/fan/berlin@0`;
-// `@-1` is the start.
-// A1  What is printed can be read back: signs of an address are escaped in an id as in URLs.
+// Owns: how an address in a command line is read. `@-1` is the start.
+// Does not own: how it is printed (read/run-address.ts).
+
+export { printedAddress }
 
 /** What an address names. */
 export interface Address {
@@ -34,12 +36,4 @@ function decoded(id: string): string {
   } catch {
     return id
   }
-}
-
-/** The address of an application of a run. A1 */
-export function printedAddress(runId: string, path: WirePath = [], step?: number): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they have no place in a terminal
-  const id = runId.replace(/[%/@\s\u0000-\u001f\u007f]/g, (char) => encodeURIComponent(char))
-  const below = path.length === 0 ? '' : `/${printedPath(path)}`
-  return `${id}${below}${step === undefined ? '' : `@${step}`}`
 }

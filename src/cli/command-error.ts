@@ -27,5 +27,5 @@ export class CommandError extends Error {
 }
 
 /** A wrong command line. */
-export const usageError = (message: string, hint?: string): CommandError =>
+export const usageError = (message: string, hint = 'teasel --help'): CommandError =>
   new CommandError('usage', message, { hint, exitCode: EXIT.usage })

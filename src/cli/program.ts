@@ -39,7 +39,10 @@ function partsOfTarget(target: string): { readonly file: string; readonly name: 
  */
 export async function loadFrom(file: string, io: Io): Promise<Readonly<Record<string, unknown>>> {
   const path = resolve(io.cwd, file)
-  if (!existsSync(path)) throw new CommandError('no-module', `There is no file ${path}.`)
+  if (!existsSync(path))
+    throw new CommandError('no-module', `There is no file ${path}.`, {
+      hint: 'Paths are relative to the current folder.',
+    })
   try {
     return exportsOf(await io.load(pathToFileURL(path).href))
   } catch (error) {
@@ -82,10 +85,14 @@ async function chosenExport(
 ): Promise<Program> {
   if (name !== undefined) {
     if (!has(name))
-      throw new CommandError('no-export', `${file} has no export "${name}". ${suggest(name, keys, 'exports')}`)
+      throw new CommandError('no-export', `${file} has no export "${name}". ${suggest(name, keys, 'exports')}`, {
+        hint: `teasel graph ${file}#NAME`,
+      })
     const found = await read(name)
     if (found !== undefined) return found
-    throw new CommandError('no-export', `${file}#${name} is no graph, runnable, application or action.`)
+    throw new CommandError('no-export', `${file}#${name} is no graph, runnable, application or action.`, {
+      hint: `It exports ${keys.join(', ')}.`,
+    })
   }
   const found: Program[] = []
   for (const key of keys) {

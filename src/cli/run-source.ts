@@ -199,7 +199,10 @@ export async function openStore(url: string, { cwd }: Pick<Io, 'cwd'>, mayMake =
     case 'sqlite': {
       const file = fileOf(url, { cwd })
       const { sqlitePersister } = await import('../adapters/sqlite/index.js')
-      if (!mayMake && !existsSync(file)) throw new CommandError('no-store', `There is no file ${file}.`)
+      if (!mayMake && !existsSync(file))
+        throw new CommandError('no-store', `There is no file ${file}.`, {
+          hint: `A run makes it: teasel run APP.ts --store ${url}`,
+        })
       return opened(url, 'libsql', async () => sqlitePersister({ file }))
     }
     case 'postgres':

@@ -1,6 +1,7 @@
 import { UiError } from '../client/ui-error.js'
 import type { Persister } from '../persistence/persister.js'
 import type { AppTarget, Reader, RunTarget } from '../read/reader.js'
+import { addressInShell } from '../read/run-address.js'
 import type { RunSummary } from '../read/run-summary.js'
 import { isOpen } from '../read/status.js'
 import type { AppNode, MapNode } from '../read/tree.js'
@@ -29,9 +30,20 @@ export async function targetOf(
   const tree = await reader.describe({ ...ref, path, first: 1, depth: 1 })
   if (tree !== undefined) return { run: tree.run, node: tree.root }
   const root = path === undefined ? undefined : await reader.describe({ ...ref, first: 1, depth: 1 })
-  if (root === undefined) throw new UiError('no-run', `There is no run "${runId}" in the project "${project.name}".`)
-  throw new UiError('no-path', `The run "${runId}" has nothing at "${printedPath(path ?? '')}".`)
+  throw root === undefined ? noRun(project, runId) : noPath(runId, printedPath(path ?? ''))
 }
+
+/** There is no such run. */
+export const noRun = ({ name }: Pick<OpenProject, 'name'>, runId: string): UiError =>
+  new UiError('no-run', `There is no run "${runId}" in the project "${name}".`, {
+    hint: 'It may have been deleted, or be in another partition. List the runs: teasel runs ls',
+  })
+
+/** A run has no such branch. @param path printed */
+export const noPath = (runId: string, path: string): UiError =>
+  new UiError('no-path', `The run "${runId}" has nothing at "${path}".`, {
+    hint: `Look at its branches: teasel runs show ${addressInShell(runId)}`,
+  })
 
 /** The run of a finished action. */
 export const summaryOf = async (project: OpenProject, ref: RunTarget): Promise<RunSummary> =>
@@ -91,5 +103,9 @@ export function refuseEnded({ run, node }: ActionTarget): void {
   const [what, status] = isOpen(run.status)
     ? [`The branch "${printedPath(node.path)}"`, node.status]
     : ['The run', run.status]
-  throw new UiError('settled', `${what} has ended: it is ${status}.`)
+  throw new UiError('settled', `${what} has ended: it is ${status}.`, { hint: goOnHint(run) })
 }
+
+/** How work that has ended is done again. */
+export const goOnHint = ({ runId, sequenceId }: RunSummary): string =>
+  `Fork it, or rewind it to a step: teasel fork ${addressInShell(runId, [], sequenceId)}`

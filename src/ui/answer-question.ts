@@ -9,7 +9,7 @@ import type { RunTarget } from '../read/reader.js'
 import { isOpen } from '../read/status.js'
 import type { Pending } from '../read/tree.js'
 import { printedPath } from '../read/wire-path.js'
-import { liveOf, storeOf, summaryOf } from './action-target.js'
+import { goOnHint, liveOf, storeOf, summaryOf } from './action-target.js'
 import { issuesOf } from './json-schema.js'
 import type { OpenProject } from './project.js'
 
@@ -77,15 +77,19 @@ async function questionOf(project: OpenProject, request: AnswerRequest): Promise
       issues: fitting.map((one) => one.id),
     })
   const run = await summaryOf(project, request)
-  if (!isOpen(run.status)) throw new UiError('settled', `The run has ended: it is ${run.status}.`)
+  if (!isOpen(run.status))
+    throw new UiError('settled', `The run has ended: it is ${run.status}.`, { hint: goOnHint(run) })
   const answered = await questionsOf(project, request, true)
   if (id === undefined && answered.length === 0)
     throw new UiError(
       'no-question',
       `The run "${run.runId}" asks nothing${kind === undefined ? '' : ` that takes ${kind}`}.`,
+      { hint: OPEN },
     )
-  throw new UiError('answered', 'The question is closed: it has its answer, or is asked no more.')
+  throw new UiError('answered', 'The question is closed: it has its answer, or is asked no more.', { hint: OPEN })
 }
+
+const OPEN = 'List the open questions: teasel pending'
 
 /** @throws {UiError} for a kind that it does not take */
 function kindOf({ kinds }: Pending, asked: string | undefined): string {

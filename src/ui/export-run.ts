@@ -1,6 +1,6 @@
 import type { ProjectSummary } from '../client/api.js'
-import { UiError } from '../client/ui-error.js'
 import type { RunTarget } from '../read/reader.js'
+import { noRun } from './action-target.js'
 import { graphOf, runPictureOf } from './graph-of.js'
 import { type OpenProject, openProject, type Project } from './project.js'
 
@@ -18,7 +18,7 @@ const LEVELS = 20
 export async function* exportLines(project: OpenProject, ref: RunTarget): AsyncGenerator<string, void, void> {
   const { reader, name } = project
   const tree = await reader.describe({ ...ref, first: 1000, depth: LEVELS })
-  if (tree === undefined) throw new UiError('no-run', `There is no run "${ref.runId}" in the project "${name}".`)
+  if (tree === undefined) throw noRun({ name }, ref.runId)
   yield line({ type: 'export', v: VERSION, project: name, at: Date.now(), run: tree.run } satisfies ExportHead)
   const hash = tree.run.graph ?? tree.run.name
   const picture = hash === undefined ? undefined : await graphOf(project, hash)

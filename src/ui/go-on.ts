@@ -6,9 +6,10 @@ import type { Hosted } from '../host/hosted.js'
 import { isInstance, isPlainObject, messageOf } from '../internal/guards.js'
 import { createId } from '../internal/ids.js'
 import { rewind } from '../persistence/rewind.js'
+import { addressInShell, shellWord } from '../read/run-address.js'
 import type { RunSummary } from '../read/run-summary.js'
 import { isOpen } from '../read/status.js'
-import { refuseHeld, storeOf, summaryOf, targetOf } from './action-target.js'
+import { goOnHint, refuseHeld, storeOf, summaryOf, targetOf } from './action-target.js'
 import { decoded } from './answer-question.js'
 import { isHosted, type OpenProject } from './project.js'
 
@@ -30,16 +31,14 @@ function graphOfRun({ graphs }: OpenProject, run: RunSummary, command: string): 
 function forkCommand(request: ForkRequest): string {
   const { patch, newId } = request
   const more = [
-    ...(isPlainObject(patch) && Object.keys(patch).length > 0 ? ['--patch', inShell(JSON.stringify(patch))] : []),
-    ...(newId === undefined ? [] : ['--id', inShell(newId)]),
+    ...(isPlainObject(patch) && Object.keys(patch).length > 0 ? ['--patch', shellWord(JSON.stringify(patch))] : []),
+    ...(newId === undefined ? [] : ['--id', shellWord(newId)]),
   ]
   return ['teasel fork', stepOf(request), ...more, '--run APP.ts'].join(' ')
 }
 
-const inShell = (text: string): string => (/^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
-
 /** A step in a command: `run@7`. */
-const stepOf = ({ runId, at }: StepRequest): string => inShell(`${runId}@${at}`)
+const stepOf = ({ runId, at }: StepRequest): string => addressInShell(runId, [], at)
 
 export async function forkRun(project: OpenProject, request: ForkRequest): Promise<RunOutcome> {
   const { run, node } = await targetOf(project, request)
@@ -92,11 +91,9 @@ export async function resumeRun(project: OpenProject, request: ResumeRequest): P
   storeOf(project, 'Resume it')
   refuseHeld(run, 'resume')
   if (run.status === 'finished' || run.status === 'cancelled')
-    throw new UiError('settled', `The run has ended: it is ${run.status}.`, {
-      hint: `Fork it, or rewind it to a step: teasel fork ${inShell(runId)}@${run.sequenceId}`,
-    })
+    throw new UiError('settled', `The run has ended: it is ${run.status}.`, { hint: goOnHint(run) })
   const hosted = isHostedHere(project, run)
-  const command = `teasel resume ${inShell(runId)} --run APP.ts`
+  const command = `teasel resume ${addressInShell(runId)} --run APP.ts`
   if (!hosted && (!isOpen(run.status) || run.name === undefined))
     throw new UiError('not-live', 'No host is here that has the graph of the run.', { hint: `Run: ${command}` })
   if (dryRun) return { done: false, text: `Would run "${runId}" from its next step.`, run, hosted }
@@ -120,7 +117,7 @@ async function findStep(project: OpenProject, { runId, partitionKey, path, at, e
   const place = { runId, partitionKey, path, sequenceId: at, ...(epoch !== undefined && { epoch }) }
   if ((await reader.state(place)) !== undefined) return
   throw new UiError('no-step', `The step ${at} of "${runId}" is not stored.`, {
-    hint: `List its steps: teasel runs show ${inShell(runId)}`,
+    hint: `List its steps: teasel runs show ${addressInShell(runId)}`,
   })
 }
 

@@ -2,6 +2,7 @@ import type { ProjectSummary } from '../client/api.js'
 import { UiError } from '../client/ui-error.js'
 import { tryGet } from '../internal/guards.js'
 import type { RunFilter, StepQuery } from '../read/reader.js'
+import { addressInShell } from '../read/run-address.js'
 import type { RunRef } from '../read/run-summary.js'
 import { BRANCH_STATUSES, RUN_STATUSES, STEP_STATUSES } from '../read/status.js'
 import { compareCursors } from '../wire/events.js'
@@ -161,7 +162,9 @@ const state: RunRoute = async ({ project, params }, runId) => {
   })
   if (found !== undefined) return json(found)
   if ((await project.reader.describe({ ...ref, first: 1, depth: 1 })) === undefined) throw await missing(project, ref)
-  throw new UiError('no-step', `The state ${at === undefined ? '' : `after step ${at} `}is not stored.`)
+  throw new UiError('no-step', `The state ${at === undefined ? '' : `after step ${at} `}is not stored.`, {
+    hint: `List its steps: teasel runs show ${addressInShell(runId, ref.path)}`,
+  })
 }
 
 const difference: RunRoute = async ({ project, params }, runId) => {

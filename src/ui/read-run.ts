@@ -7,6 +7,7 @@ import { BRANCH_STATUSES, type BranchStatus } from '../read/status.js'
 import { printedPath, type WirePath } from '../read/wire-path.js'
 import { type RunMarks, readMarks } from '../visualize/run-marks.js'
 import { cursorOf, type WireEvent } from '../wire/events.js'
+import { noRun } from './action-target.js'
 import { type OpenProject, type ProjectReader, tellsEvents } from './project.js'
 
 // Owns: what is asked of a run besides a `Reader`, made of what a reader gives.
@@ -63,7 +64,7 @@ function eventsOf({ reader, name }: OpenProject): Events {
 /** @throws {UiError} for an unknown run */
 export async function marksOf({ reader, name }: OpenProject, ref: RunRef): Promise<RunMarks> {
   const marks = await readMarks(reader, ref)
-  if (marks === undefined) throw new UiError('no-run', `There is no run "${ref.runId}" in the project "${name}".`)
+  if (marks === undefined) throw noRun({ name }, ref.runId)
   return marks
 }
 

@@ -1,5 +1,6 @@
-import { UiError } from '../client/ui-error.js'
+import type { UiError } from '../client/ui-error.js'
 import { printedPath, type WirePath } from '../read/wire-path.js'
+import { noPath, noRun } from './action-target.js'
 import type { OpenProject } from './project.js'
 import type { SearchQuery } from './search-query.js'
 
@@ -27,6 +28,5 @@ export const refOf = (query: SearchQuery, runId: string): AppRef => ({
 /** Which part of an address is not there. */
 export async function missing({ reader, name }: OpenProject, { path, ...ref }: AppRef): Promise<UiError> {
   const run = path.length === 0 ? undefined : await reader.describe({ ...ref, path: [], first: 1, depth: 1 })
-  if (run === undefined) return new UiError('no-run', `There is no run "${ref.runId}" in the project "${name}".`)
-  return new UiError('no-path', `The run "${ref.runId}" has nothing at "${printedPath(path)}".`)
+  return run === undefined ? noRun({ name }, ref.runId) : noPath(ref.runId, printedPath(path))
 }

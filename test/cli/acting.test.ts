@@ -92,6 +92,26 @@ describe('teasel cancel', () => {
     expect((await call(['cancel', 'nobody'], { env })).err).toContain('no run "nobody"')
   })
 
+  it.each([
+    ['settled', ['cancel', 'sum']],
+    ['no-question', ['answer', 'sum', 'true', '--kind', 'verdict']],
+    ['no-run', ['cancel', 'nobody']],
+    ['no-path', ['cancel', 'sum/none/a']],
+    ['no-path', ['runs', 'show', 'sum/none/a']],
+    ['not-live', ['fork', 'sum@0']],
+    ['no-step', ['rewind', 'sum@99']],
+    ['no-step', ['runs', 'show', 'sum@99']],
+    ['no-module', ['graph', 'none.ts']],
+    ['no-export', ['graph', 'several.ts#nothing']],
+    ['no-store', ['runs', 'ls', '--store', 'sqlite:none.db']],
+    ['usage', ['graph', 'several.ts#asking', '--entry', 'nothing']],
+    ['usage', ['runs', 'ls', '--limit', 'x']],
+  ])('tells as JSON why it cannot, and what to do instead: %s, %j', async (expected, argv) => {
+    const { error } = JSON.parse((await call([...argv, '--json'], { env })).err) as { readonly error: object }
+
+    expect(error).toEqual({ code: expected, message: expect.any(String), hint: expect.stringMatching(/\w{3}/) })
+  })
+
   it('cancels a map of a run that a server reaches', async () => {
     const kit = defineState<{ n: number }>()
     const begun = defer()

@@ -63,7 +63,12 @@ export function answerOf(value: unknown): Answer {
 }
 
 /** Hints that name a command are none for a client of tools. */
-const HINTS: Readonly<Record<string, string>> = { 'no-run': 'Call list_runs.', 'no-question': 'Call pending.' }
+const HINTS: Readonly<Record<string, string>> = {
+  'no-run': 'Call list_runs.',
+  'no-path': 'Call describe_run without `path`.',
+  'no-question': 'Call pending.',
+  answered: 'Call pending.',
+}
 
 /** The answer with an error: `{ "error": { "code", "message", "hint", "issues" } }`. */
 export function errorAnswer(error: unknown): Answer {
@@ -82,5 +87,5 @@ function factsOf(error: unknown) {
     return { code: error.code, message: error.message, hint: HINTS[error.code] ?? error.hint, issues: [] }
   const fault = UiError.is(error) ? error : faultOf(error)
   if (fault.code === 'internal') return { code: 'failed', message: messageOf(error), hint: undefined, issues: [] }
-  return { code: fault.code, message: fault.message, hint: fault.hint ?? HINTS[fault.code], issues: fault.issues }
+  return { code: fault.code, message: fault.message, hint: HINTS[fault.code] ?? fault.hint, issues: fault.issues }
 }
