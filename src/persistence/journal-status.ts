@@ -66,9 +66,7 @@ export class JournalStatus {
     const found = await scope.ask(() => scope.settings.driver.find(scope.settings))
     if (found?.summary === undefined) return
     const { status } = found.summary
-    const { name, title, labels } = scope.about
-    const stored = found.summary
-    scope.about = { name: name ?? stored.name, title: title ?? stored.title, labels: labels ?? stored.labels }
+    scope.adopt(found.summary)
     if (isEnded(status)) scope.requests.drop(this.#journal.inbox.requests)
     this.#app.adopt(found.summary)
     this.#summary.asked = undefined

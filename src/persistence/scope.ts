@@ -70,6 +70,12 @@ export class Scope {
     this.tree = main?.tree ?? new TreeStatus(this.lease, (awaited) => this.#storeChanged(awaited))
   }
 
+  /** Takes over the stored facts of the root, where none were given. */
+  adopt({ name, title, labels }: Partial<RootFacts>): void {
+    const given = this.about
+    this.about = { name: given.name ?? name, title: given.title ?? title, labels: given.labels ?? labels }
+  }
+
   /** A stored record as this code resumes it. @throws {SnapshotError} when it does not fit */
   fit(stored: StoredRecord, plan: Plan): StoredRecord {
     return fitRecord(stored, plan, this.settings)

@@ -587,6 +587,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       '../cli/runs › cancels at the first Ctrl+C, waits for the end, and exits with 130',
       '../cli/store › interrupts a run at the first Ctrl+C, to be resumed',
     ],
+    R2: ['../cli/store › shows a run that waits as waiting when its process leaves it, %s, and in its log'],
   },
   'cli/print.ts': { P1: ['../cli/runs › lists runs, newest first, without control characters'] },
   'executor/outline.ts': {
