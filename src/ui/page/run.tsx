@@ -6,6 +6,7 @@ import { joined, marksUpTo, targetOf } from './boxes.js'
 import { Fields } from './data-view.js'
 import { graphSeen, marksOf, withoutNumbers } from './graph-marks.js'
 import { GraphView, Outline } from './graph-view.js'
+import { whenIdle } from './idle.js'
 import { Inspector } from './inspector.js'
 import { isPartUntil, isUnread, listedSteps } from './listed-steps.js'
 import { Empty, endOf, Problem, Tabs } from './parts.js'
@@ -125,10 +126,8 @@ function App({ run, app, tree, path, drawn }: AppProps): JSX.Element {
     return shown === undefined ? [] : real.slice(0, real.indexOf(shown) + 1)
   }, [real, shown, isNow])
   const picture = usePicture(drawn, node, unread === undefined ? real : undefined)
-  // What is on the screen comes first: this effect runs behind those that ask for it.
-  useEffect(() => {
-    if (!drawn.isLoading) app.reading.release()
-  }, [drawn.isLoading])
+  // What is on the screen comes first: it is asked for, and drawn, before the page has nothing to do.
+  useEffect(() => (drawn.isLoading ? undefined : whenIdle(() => app.reading.release())), [drawn.isLoading])
   const { above } = picture
   const marks = useMemo(() => {
     const own = marksOf(past, isNow ? node : undefined, above)

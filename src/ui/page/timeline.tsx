@@ -74,8 +74,8 @@ export function Timeline(props: {
     <div class="timeline" ref={box}>
       <p class="quiet tiny">
         {duration(to - from)}
-        {groups.length > 0 && ` · ${many(shown, 'branch', 'branches')} in ${many(rows.length - 1, 'lane')}`} · drag to
-        zoom{' '}
+        {groups.length > 0 && ` · ${many(shown, 'branch', 'branches')} in ${many(rows.length - 1, 'lane')}`}
+        {began !== undefined && ' · not all steps are read yet'} · drag to zoom{' '}
         {range !== undefined && (
           <button type="button" class="small" onClick={() => setRange(undefined)}>
             All of it
