@@ -28,6 +28,19 @@ describe('the engine on other platforms', () => {
     expect(await promise).toBe('called')
   })
 
+  it('waits for a timer in a Cloudflare Worker without setImmediate, where messages of a channel come before timers', async () => {
+    vi.stubGlobal('setImmediate', undefined)
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
+    vi.stubGlobal('MessageChannel', undefined)
+    vi.resetModules()
+    const fresh = await import('../../src/internal/platform.js')
+    const { promise, resolve } = createDeferred<string>()
+
+    fresh.macrotask(() => resolve('called'))
+
+    expect(await promise).toBe('called')
+  })
+
   it('ends a slice although the clock stands still while code runs, as it does in Cloudflare Workers', async () => {
     const { promise, resolve } = createDeferred<void>()
     setImmediate(resolve)
