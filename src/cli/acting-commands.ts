@@ -175,12 +175,17 @@ export const ACTING: readonly Command[] = [
     options: {
       ...PAGE,
       'read-only': { help: 'Change no run' },
+      graphs: {
+        value: 'MODULE',
+        many: true,
+        help: 'Draw the runs of a store by the graphs of this module, and fork them; a worker runs forks',
+      },
       dir: SOURCE['dir'] ?? { help: '' },
       store: SOURCE['store'] ?? { help: '' },
       burr: SOURCE['burr'] ?? { help: '' },
       project: { value: 'NAME', help: 'Only this project' },
     },
-    examples: ['ui', 'ui order-7 --store sqlite:runs.db', 'ui ~/.burr --port 8000'],
+    examples: ['ui', 'ui order-7 --store sqlite:runs.db --graphs app.ts', 'ui ~/.burr --port 8000'],
     load: async () => (await import('./commands/ui.js')).ui,
   },
   {

@@ -110,7 +110,8 @@ async function chosenExport(
   return only
 }
 
-async function programOf(
+/** The program that an export is; undefined for any other value. @param isNamed whether it was asked for by its name */
+export async function programOf(
   name: string,
   value: unknown,
   entry: string | undefined,

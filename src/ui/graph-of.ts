@@ -1,5 +1,8 @@
 import type { AnyRunnable } from '../action/action.js'
+import { compiledGraphOf } from '../application/runnable.js'
 import type { RunPicture, RunPictureQuery } from '../client/api.js'
+import { runnableOf } from '../graph/plan-of.js'
+import { checkPlan } from '../graph/runnable.js'
 import { withPassed } from '../visualize/branch-counts.js'
 import { roomyTexts } from '../visualize/drawing.js'
 import { type GraphText, graphTextOf } from '../visualize/graph-text.js'
@@ -61,8 +64,8 @@ const runnables = new WeakMap<Given, AnyRunnable>()
 
 function textOf(given: Given): GraphText {
   if (!isHosted(given)) return graphTextOf(given)
-  const { runnable } = given.graph as { runnable(options: { readonly entrypoint: string }): AnyRunnable }
-  const made = runnables.get(given) ?? runnable({ entrypoint: given.options.entrypoint })
+  const { graph, options } = given
+  const made = runnables.get(given) ?? runnableOf(checkPlan(compiledGraphOf(graph), options.entrypoint, undefined).plan)
   runnables.set(given, made)
   return graphTextOf(made)
 }

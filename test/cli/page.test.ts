@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRunClient } from 'teasel/client'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -9,6 +10,8 @@ beforeAll(async () => {
   await call(['run', 'several.ts#sum', '--id', 'sum', '--set', 'n=1', '--input', 'by=2'], { env })
 })
 afterAll(() => folder[Symbol.dispose]())
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
 
 interface Open {
   readonly url: string
@@ -73,6 +76,33 @@ describe('teasel ui', () => {
     own.interrupt()
     await own.ended
     expect((await call(['ui', folder.path, '--store', 'sqlite:x.db'])).err).toContain('exclude each other')
+  })
+
+  it('draws the runs of a store by the graphs of a module, and stores forks of them', async () => {
+    const store = `sqlite:${join(folder.path, 'runs.db')}`
+    const run = ['run', 'several.ts#sum', '--id', 'stored', '--set', 'n=1', '--input', 'by=2', '--store', store]
+    await call([...run, '--no-track'], { env })
+    const { url, ended, interrupt } = await opened(['ui', '--store', store, '--graphs', 'several.ts', '--port', '0'])
+    const client = createRunClient({ baseUrl: url })
+    const picture = await client.picture({ runId: 'stored' })
+    const { run: fork } = await client.fork({ runId: 'stored', at: -1, patch: { n: 5 }, newId: 'forked' })
+    interrupt()
+    await ended
+
+    expect(picture?.laid?.picture.actions.map(({ name }) => name)).toEqual(['add'])
+    expect(picture?.marks.actions['add']).toMatchObject({ status: 'done', steps: 1 })
+    expect(fork).toMatchObject({ runId: 'forked', status: 'queued', name: 'sum' })
+    const argv = ['resume', 'forked', '--run', 'several.ts#sum', '--input', 'by=2', '--store', store, '--no-track']
+    expect(JSON.parse((await call(argv, { env })).out)).toEqual({ n: 7 })
+  })
+
+  it.each([
+    [['ui', '--graphs', 'several.ts'], 2, 'Give --store too'],
+    [['ui', '--store', 'sqlite:x.db', '--graphs', 'none.ts'], 1, 'There is no file'],
+    [['ui', '--store', 'sqlite:x.db', '--graphs', 'call.ts'], 1, 'Export the graph'],
+  ])('refuses %j', async (argv, code, text) => {
+    const called = await call([...argv, '--port', '0'], { env, ...(argv.includes('call.ts') && { cwd: HERE }) })
+    expect([called.code, called.err.includes(text)]).toEqual([code, true])
   })
 
   it('deletes a log, and nothing with --read-only', async () => {

@@ -206,7 +206,14 @@ describe('teasel test-case', () => {
     expect((await call(['test-case', 'done@1', '-o', out], { env })).err).toContain('is there already')
   })
 
-  it('takes a step of a branch, from a log too', async () => {
+  it('tells that inputs are to be added where a source does not record them, and nothing where there are none', async () => {
+    const argv = ['test-case', 'done@1', '--dry-run']
+
+    expect((await call(argv, { env })).err).toContain('The inputs of done@1 are not recorded')
+    expect((await call([...argv, '--dir', env.TEASEL_DIR], { env })).err).toBe('')
+  })
+
+  it('takes a step from a log too', async () => {
     const argv = ['test-case', 'done@2', '--dry-run', '--dir', env.TEASEL_DIR]
 
     expect((await call(argv, { env })).out).toContain("import { fan } from './actions.js'")

@@ -52,7 +52,8 @@ export const testCase: CommandCode = async (given, io) => {
   const out = given.text('output')
   const test = resolve(io.cwd, out ?? `${made.name}.test.ts`)
   const fixture = resolve(dirname(test), `${made.name}.json`)
-  if (step.inputs === undefined)
+  const lacks = (await reader.describe({ ...target, first: 1, depth: 1 }))?.lacks ?? []
+  if (step.inputs === undefined && lacks.includes('inputs'))
     note(io, [
       piece(`The inputs of ${place} are not recorded: add those that ${name} takes to ${basename(fixture)}.`, 'yellow'),
     ])

@@ -4,6 +4,7 @@ import { projectsIn } from '../../ui/projects-in.js'
 import { addressOf } from '../address.js'
 import type { CommandCode } from '../command.js'
 import { usageError } from '../command-error.js'
+import { graphsOf } from '../graphs.js'
 import { openPage } from '../open-page.js'
 import { pathOfRun } from '../page-link.js'
 import { note, piece } from '../print.js'
@@ -20,12 +21,17 @@ export const ui: CommandCode = async (given, io) => {
   const [run] = folder === undefined ? given.args : []
   const address = run === undefined ? undefined : addressOf(run)
   const pathIn = (project: string): string => (address === undefined ? '/' : pathOfRun(project, address))
+  const modules = given.texts('graphs')
   if (store !== undefined) {
     const name = given.text('project') ?? 'runs'
+    const graphs = modules.length === 0 ? undefined : await graphsOf(modules, io)
     await using persister = await openStore(store, io)
     const about = `The runs of ${withoutPassword(store)}.`
-    return await openPage({ projects: { [name]: { persister } }, actions }, { path: pathIn(name), about }, given, io)
+    const project = { persister, ...(graphs && { graphs }) }
+    return await openPage({ projects: { [name]: project }, actions }, { path: pathIn(name), about }, given, io)
   }
+  if (modules.length > 0)
+    throw usageError('--graphs is for the runs of a store; a log has the pictures of its graphs.', 'Give --store too.')
   if (burr === undefined && !existsSync(dir) && !given.flag('json'))
     note(io, [
       piece(`There is no folder ${dir} yet: the page waits for its first run. \`teasel demo\` has some.`, 'yellow'),

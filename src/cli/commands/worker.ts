@@ -1,11 +1,12 @@
 import { createServer } from 'node:http'
 import { isRegistry, type Registry } from '../../executor/registry.js'
 import type { Hosted } from '../../host/hosted.js'
-import { isPlainObject, messageOf } from '../../internal/guards.js'
+import { messageOf } from '../../internal/guards.js'
 import type { JobWorker } from '../../jobs/job-worker.js'
 import type { CommandCode } from '../command.js'
 import { CommandError, EXIT, type ExitCode, usageError } from '../command-error.js'
 import type { Given } from '../given.js'
+import { isHosted } from '../graphs.js'
 import type { Io } from '../io.js'
 import { fixed, note, piece, printJson } from '../print.js'
 import { loadFrom } from '../program.js'
@@ -48,9 +49,6 @@ async function codeOf(files: readonly string[], io: Io): Promise<Code> {
     })
   return { registries, graphs }
 }
-
-const isHosted = (value: unknown): value is Hosted<object, object> =>
-  isPlainObject(value) && isPlainObject(value['options']) && 'graph' in value
 
 async function serveQueue(
   connection: string,
