@@ -152,13 +152,13 @@ class Marking {
         last = step
       }
     }
-    const { step } = node
-    // An application that was cancelled has no step under way any more.
-    const isCut = step === undefined && node.status === 'cancelled'
-    const open = isCut ? node.next : step?.action
+    const { step, status: ended } = node
+    // An application that was cancelled or has failed has no step under way any more.
+    const isCut = step === undefined && (ended === 'cancelled' || ended === 'failed')
+    const open = isCut ? cutAction(node) : step?.action
     if (last !== undefined && open !== undefined && (isCut || (step?.sequenceId ?? -1) > last.sequenceId))
       this.#way(at, last.action, open)
-    if (open !== undefined) this.#mark(at, open, step?.status ?? 'cancelled', 0)
+    if (open !== undefined) this.#mark(at, open, step?.status ?? (ended === 'failed' ? ended : 'cancelled'), 0)
     if (last !== undefined && ENDED.includes(node.status)) this.#way(at, last.action, undefined)
   }
 
@@ -247,6 +247,12 @@ class Marking {
       this.#taken.set(edge, (this.#taken.get(edge) ?? 0) + (isPart && isWild(path) ? 0 : 1))
     }
   }
+}
+
+/** The action in which an application ended that was cancelled or has failed. */
+function cutAction({ status, error, next }: AppNode): string | undefined {
+  const failed = status === 'failed' ? error?.fields?.['action'] : undefined
+  return typeof failed === 'string' ? failed : next
 }
 
 /** The mark at an address. */
