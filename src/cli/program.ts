@@ -86,7 +86,7 @@ async function chosenExport(
   if (name !== undefined) {
     if (!has(name))
       throw new CommandError('no-export', `${file} has no export "${name}". ${suggest(name, keys, 'exports')}`, {
-        hint: `teasel graph ${file}#NAME`,
+        hint: `It exports ${keys.join(', ')}.`,
       })
     const found = await read(name)
     if (found !== undefined) return found

@@ -49,7 +49,7 @@ describe('teasel graph', () => {
     expect(await call(['graph', 'several.ts'])).toEqual({
       code: 2,
       out: '',
-      err: '✕ several.ts exports several graphs: "asking", "broken", "looping", "slow" and "sum".\n  several.ts#asking\n  several.ts#broken\n  several.ts#looping\n  several.ts#slow\n  several.ts#sum\n',
+      err: '✕ several.ts exports several graphs: "asking", "broken", "looping", "odd", "silent", "slow" and "sum".\n  several.ts#asking\n  several.ts#broken\n  several.ts#looping\n  several.ts#odd\n  several.ts#silent\n  several.ts#slow\n  several.ts#sum\n',
     })
   })
 
@@ -82,7 +82,11 @@ describe('teasel graph', () => {
 
     expect([code, out]).toEqual([1, ''])
     expect(JSON.parse(err)).toEqual({
-      error: { code: 'no-export', message: 'weather.ts has no export "grpah". Did you mean "graph"?' },
+      error: {
+        code: 'no-export',
+        message: 'weather.ts has no export "grpah". Did you mean "graph"?',
+        hint: 'It exports graph.',
+      },
     })
   })
 })

@@ -570,7 +570,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     W3: ['../executor/task-runner › that is run again under its id while it lives does not begin twice'],
   },
   'cli/completion.ts': { Z1: ['../cli/completion › offers for `%s`: %j'] },
-  'read/run-address.ts': { A1: ['../cli/runs › shows a branch, and a step of it'] },
+  'read/run-address.ts': { A1: ['../ui/run-address › prints addresses that are read back'] },
   'cli/io.ts': {
     I1: ['../cli/runs › ends quietly when the reader of the output has left'],
     I2: ['../cli/process › keeps what a module prints out of its output'],
