@@ -7,6 +7,7 @@ import type { CommittingStep } from './committing.js'
 import { isEnded } from './due.js'
 import type { StateLabel } from './labels.js'
 import type { FullFacts, Notes } from './record.js'
+import { rootFacts } from './scope-settings.js'
 import type { StoredRecord } from './stored-record.js'
 import type { SummaryStatus } from './summary.js'
 import type { SummaryFacts, VisitFacts } from './summary-facts.js'
@@ -66,7 +67,7 @@ export class JournalStatus {
     const found = await scope.ask(() => scope.settings.driver.find(scope.settings))
     if (found?.summary === undefined) return
     const { status } = found.summary
-    scope.adopt(found.summary)
+    scope.about = rootFacts(scope.about, found.summary)
     if (isEnded(status)) scope.requests.drop(this.#journal.inbox.requests)
     this.#app.adopt(found.summary)
     this.#summary.asked = undefined

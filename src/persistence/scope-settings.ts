@@ -55,6 +55,13 @@ export interface RootFacts {
   readonly labels: Readonly<Record<string, string>> | undefined
 }
 
+/** The given facts of a root, and the stored ones in place of those that were not given. */
+export const rootFacts = (given: RootFacts, stored: Partial<RootFacts>): RootFacts => ({
+  name: given.name ?? stored.name,
+  title: given.title ?? stored.title,
+  labels: given.labels ?? stored.labels,
+})
+
 /** The argument and the result of `migrate`: the checkpoint of an application. */
 export interface MigratedRecord {
   readonly state: Readonly<Record<string, unknown>>

@@ -70,12 +70,6 @@ export class Scope {
     this.tree = main?.tree ?? new TreeStatus(this.lease, (awaited) => this.#storeChanged(awaited))
   }
 
-  /** Takes over the stored facts of the root, where none were given. */
-  adopt({ name, title, labels }: Partial<RootFacts>): void {
-    const given = this.about
-    this.about = { name: given.name ?? name, title: given.title ?? title, labels: given.labels ?? labels }
-  }
-
   /** A stored record as this code resumes it. @throws {SnapshotError} when it does not fit */
   fit(stored: StoredRecord, plan: Plan): StoredRecord {
     return fitRecord(stored, plan, this.settings)
@@ -96,9 +90,7 @@ export class Scope {
   }
 
   #add(source: SummarySource): void {
-    const known = this.#changed.get(this)
-    if (known === undefined) this.#changed.set(this, new Set([source]))
-    else known.add(source)
+    this.#changed.set(this, (this.#changed.get(this) ?? new Set()).add(source))
   }
 
   /** Stores the summaries that have changed (P4). @returns the error with which a store refused them */
@@ -300,9 +292,8 @@ export class Scope {
   }
 
   async #isThere({ partitionKey, rows }: Group, error: unknown): Promise<boolean> {
-    if (faultOf(error) !== 'conflict') return false
     const last = rows.at(-1)
-    if (last === undefined) return false
+    if (last === undefined || faultOf(error) !== 'conflict') return false
     const history = await this.settings.driver.history(partitionKey, last.appId)
     return history.some(({ index, order }) => index === last.index && order === last.order)
   }
