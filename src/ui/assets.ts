@@ -29,8 +29,9 @@ export function loadAssets(): Promise<Assets> {
 }
 
 async function load(): Promise<Assets> {
+  const here: string | undefined = import.meta.url // undefined in a bundle in CommonJS, and in a Cloudflare Worker
   // @ts-expect-error It is made by the build, and stands in `imports` of package.json.
-  if (!import.meta.url.endsWith('.ts')) return ((await import('#page')) as { readonly assets: Assets }).assets
+  if (here?.endsWith('.ts') !== true) return ((await import('#page')) as { readonly assets: Assets }).assets
   const build = new URL('../../test/tools/page.ts', import.meta.url).href
   return ((await import(build)) as { buildPage(): Promise<Assets> }).buildPage()
 }

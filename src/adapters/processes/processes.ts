@@ -141,8 +141,7 @@ function forget(child: ChildProcess): void {
   if (living.size === 0) process.off('exit', killAll)
 }
 
-const PACKAGED = packagedWorker(import.meta.url)
-const SOURCE = new URL('../worker/index.ts', import.meta.url)
+const source = (): URL => new URL('../worker/index.ts', import.meta.url)
 
 /** The program of a process, and what it needs to run. */
 interface Program {
@@ -155,7 +154,7 @@ function programOf(options: ProcessesOptions): Program {
   const execArgv = execArgvOf(options)
   const { worker } = options
   if (worker !== undefined) return { path: fileURLToPath(new URL(worker)), execArgv, env: {} }
-  if (!isSource(new URL(import.meta.url))) return { path: fileURLToPath(PACKAGED), execArgv, env: {} }
+  if (!isSource(import.meta.url)) return { path: fileURLToPath(packagedWorker(import.meta.url)), execArgv, env: {} }
   const built = builtWorker()
   if (built !== undefined) return { path: fileURLToPath(built), execArgv, env: {} }
   const register = TSX_APIS.map(
@@ -164,7 +163,7 @@ function programOf(options: ProcessesOptions): Program {
   const tsx = ['--import', `data:text/javascript,${encodeURIComponent(register.join('\n'))}`]
   const isThere = execArgv.some((one) => /[\\/]tsx[\\/]/.test(one))
   return {
-    path: fileURLToPath(SOURCE),
+    path: fileURLToPath(source()),
     execArgv: isThere ? execArgv : [...tsx, ...execArgv],
     env: { TEASEL_SOURCE: '1' },
   }

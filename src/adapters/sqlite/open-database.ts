@@ -46,8 +46,6 @@ interface NodeSqlite {
 }
 type Libsql = new (file: string) => SqliteDatabase
 
-const require = createRequire(import.meta.url)
-
 /**
  * Opens a file with `node:sqlite` if this Node has it, otherwise with `libsql`.
  * @throws {TypeError} when there is neither
@@ -106,6 +104,8 @@ function nodeSqlite(): NodeSqlite | undefined {
 }
 
 function libsql(): Libsql {
+  const here: string | undefined = import.meta.url // undefined in a bundle in CommonJS
+  const require = createRequire(here ?? `${process.cwd()}/`)
   try {
     return require('libsql') as Libsql
   } catch (cause) {

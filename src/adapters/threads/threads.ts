@@ -114,17 +114,16 @@ function whyEnded(failure: unknown, exitCode: number): string {
   return `The thread ended by an error that was not caught: ${typeof stack === 'string' ? stack : messageOf(failure)}`
 }
 
-const PACKAGED = packagedWorker(import.meta.url)
-const SOURCE = new URL('../worker/index.ts', import.meta.url)
+const source = (): URL => new URL('../worker/index.ts', import.meta.url)
 
 function programOf({ worker }: ThreadsOptions): { readonly url: URL; readonly env: NodeJS.ProcessEnv } {
   if (worker !== undefined) return { url: new URL(worker), env: {} }
-  if (!isSource(new URL(import.meta.url))) return { url: PACKAGED, env: {} }
+  if (!isSource(import.meta.url)) return { url: packagedWorker(import.meta.url), env: {} }
   const built = builtWorker()
   if (built !== undefined) return { url: built, env: {} }
   const tsx = TSX_APIS.map(
     (api) => `import { register as ${api} } from ${JSON.stringify(tsxApi(api, import.meta.url))}; ${api}()`,
   )
-  const code = [...tsx, `await import(${JSON.stringify(SOURCE.href)})`].join('\n')
+  const code = [...tsx, `await import(${JSON.stringify(source().href)})`].join('\n')
   return { url: new URL(`data:text/javascript,${encodeURIComponent(code)}`), env: { TEASEL_SOURCE: '1' } }
 }

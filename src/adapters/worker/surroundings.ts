@@ -50,13 +50,18 @@ export function assertProgram(url: URL): void {
  * The program of a worker in the package. The build moves code that several entry points share into files above them, so
  * the place of this file tells less than the folder of the program.
  */
-export function packagedWorker(here: string): URL {
+export function packagedWorker(here: string | undefined): URL {
+  if (here === undefined)
+    throw new TypeError(
+      'A bundle in CommonJS cannot find the program of its workers. Build `teasel/executor/worker` as an entry point of its own, an ES module, and give its URL as worker.',
+    )
   const below = new URL('./adapters/worker/index.js', here)
   return existsSync(below) ? below : new URL('../worker/index.js', here)
 }
 
 /** True where this package runs from its source, in its own tests. */
-export const isSource = (url: URL): boolean => url.pathname.endsWith('.ts')
+export const isSource = (here: string | undefined): boolean =>
+  here !== undefined && new URL(here).pathname.endsWith('.ts')
 
 /** The program of a worker that those tests have built: its source starts slowly. */
 export function builtWorker(): URL | undefined {
