@@ -195,7 +195,9 @@ class UiServer {
     if (request.method !== 'POST' && request.method !== 'DELETE')
       throw new UiError('method', `${request.method.slice(0, 20)} does nothing here.`)
     if (this.#options.actions !== true)
-      throw new UiError('read-only', 'This server only reads.', { hint: 'Give createUiHandler actions: true.' })
+      throw new UiError('read-only', 'This server only reads.', {
+        hint: 'Give createUiHandler, or serveUi, actions: true.',
+      })
     const project = await this.#project(url.searchParams)
     const allow = (action: ActionName): Promise<void> => this.#authorize(request, action)
     const answer = writeProject({ project, request, params: url.searchParams, allow }, parts)

@@ -409,7 +409,7 @@ describe('a write', () => {
   it('is refused where the handler only reads, or its caller may not', async () => {
     expect(await post('runs/a/cancel', { options: { actions: false } })).toMatchObject({
       status: 403,
-      error: { code: 'read-only' },
+      error: { code: 'read-only', hint: 'Give createUiHandler, or serveUi, actions: true.' },
     })
     const asked: unknown[] = []
     const authorize = (_: Request, action?: string) => {
