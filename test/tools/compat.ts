@@ -3,11 +3,13 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, write
 import { basename, join } from 'node:path'
 import { ROOT } from './vitest-report.js'
 
-// Tests the packed tarball: a few programs on each Node and each XState, and the declarations under each
-// TypeScript. Node and TypeScript come from the registry by `npx`. Prints a table; `--json` prints one document.
+// Tests the packed tarball: a few programs on each Node, Bun and Deno and each XState, and the declarations under each
+// TypeScript. All of them come from the registry. Prints a table; `--json` prints one document.
 
 const NODES = ['20.19.0', '22', '24', '26']
 const TYPESCRIPTS = ['5.9', '6', '7']
+/** The other runtimes, and how each runs a program with every permission. */
+const RUNTIMES = { bun: ['run'], deno: ['run', '-A'] }
 /** XState 5 as a user installs it, and the newest 6, which may be a pre-release. */
 const XSTATES = ['5', '6']
 const PROGRAMS = join(ROOT, 'test/tools/compat')
@@ -66,15 +68,41 @@ const firstError = (output: string): string =>
     ?.trim()
     .slice(0, 160) ?? output.trim().slice(0, 160)
 
+/** Runs every program by `program ...args FILE`. */
+function programsBy(
+  program: string,
+  args: readonly string[],
+  { folder, ...cell }: Pick<Cell, 'xstate' | 'on' | 'version'> & { readonly folder: string },
+): Cell {
+  const programs = readdirSync(PROGRAMS).filter((name) => name.endsWith('.mjs'))
+  const failed = programs.flatMap((name) => {
+    const { ok, output } = run(program, [...args, join(folder, name)], folder)
+    return ok ? [] : [`${basename(name, '.mjs')}: ${firstError(output)}`]
+  })
+  return { ...cell, passed: programs.length - failed.length, of: programs.length, failed }
+}
+
 function onNode(folder: string, xstate: string, node: string): Cell {
   const npx = ['-y', `node@${node}`]
   const version = must('npx', [...npx, '--version'], folder).slice(1)
-  const programs = readdirSync(PROGRAMS).filter((name) => name.endsWith('.mjs'))
-  const failed = programs.flatMap((name) => {
-    const { ok, output } = run('npx', [...npx, join(folder, name)], folder)
-    return ok ? [] : [`${basename(name, '.mjs')}: ${firstError(output)}`]
-  })
-  return { xstate, on: `Node ${node}`, version, passed: programs.length - failed.length, of: programs.length, failed }
+  return programsBy('npx', npx, { folder, xstate, on: `Node ${node}`, version })
+}
+
+/** The folder with the binaries of the other runtimes, which their install scripts put in place. */
+function installRuntimes(home: string): string {
+  const folder = join(home, 'runtimes')
+  const names = Object.keys(RUNTIMES)
+  mkdirSync(folder)
+  const allowScripts = Object.fromEntries(names.map((name) => [name, true]))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, allowScripts }))
+  must('npm', ['install', '--no-audit', '--no-fund', ...names], folder)
+  return join(folder, 'node_modules/.bin')
+}
+
+function onRuntime(bin: string, folder: string, xstate: string, name: keyof typeof RUNTIMES): Cell {
+  const version = /\d+(\.\d+)+/.exec(must(join(bin, name), ['--version'], folder))?.[0] ?? ''
+  const on = `${name === 'bun' ? 'Bun' : 'Deno'} ${version.split('.')[0]}`
+  return programsBy(join(bin, name), RUNTIMES[name], { folder, xstate, on, version })
 }
 
 function onTypeScript(folder: string, xstate: string, typescript: string): Cell {
@@ -109,11 +137,13 @@ const home = mkdtempSync(join(ROOT, '.cache/compat-'))
 try {
   must('npm', ['pack', '--pack-destination', home], ROOT)
   const tarball = join(home, readdirSync(home).find((name) => name.endsWith('.tgz')) ?? '')
+  const bin = installRuntimes(home)
   const cells: Cell[] = []
   for (const major of XSTATES) {
     const xstate = newest('xstate', major)
     const folder = install(tarball, xstate, home)
     for (const node of NODES) cells.push(onNode(folder, xstate, node))
+    for (const name of ['bun', 'deno'] as const) cells.push(onRuntime(bin, folder, xstate, name))
     for (const typescript of TYPESCRIPTS) cells.push(onTypeScript(folder, xstate, typescript))
   }
   if (json) console.log(JSON.stringify(cells))
