@@ -3,10 +3,10 @@ import { useState } from 'preact/hooks'
 import type { Outcome } from '../../client/api.js'
 import { UiError } from '../../client/ui-error.js'
 import type { RunTarget } from '../../read/reader.js'
+import { type CancelTarget, dropCancel, keepCancel } from './cancels.js'
 import { clientOf } from './client.js'
 import { closeDialog, Dialog, dialog, notice } from './dialog.js'
 import { reloadAll } from './loaded.js'
-import { Problem } from './parts.js'
 import { many } from './words.js'
 
 // Owns: what is done with runs from the page. What was refused is shown with its reason.
@@ -24,8 +24,6 @@ export async function act(what: () => Promise<Outcome>): Promise<boolean> {
   }
 }
 
-type CancelTarget = RunTarget & { readonly path?: string; readonly map?: string }
-
 /** Asks for a reason, and cancels a run, or one branch or map of it. */
 export function askCancel(project: string, target: CancelTarget, name: string): void {
   dialog.value = () => <CancelDialog project={project} target={target} name={name} />
@@ -38,17 +36,13 @@ function CancelDialog(props: {
 }): JSX.Element {
   const { project, target, name } = props
   const [reason, setReason] = useState('')
-  const [error, setError] = useState<Error>()
   const cancel = async (event: Event): Promise<void> => {
     event.preventDefault()
-    try {
-      const { text } = await clientOf(project).cancel({ ...target, ...(reason !== '' && { reason }) })
-      notice.value = { text }
-      reloadAll()
-      closeDialog()
-    } catch (cause) {
-      setError(cause as Error)
-    }
+    // The answer comes when it has ended, which code may delay.
+    keepCancel(project, target)
+    closeDialog()
+    const isDone = await act(() => clientOf(project).cancel({ ...target, ...(reason !== '' && { reason }) }))
+    if (!isDone) dropCancel(project, target)
   }
   return (
     <Dialog title={`Cancel ${name}`} close={closeDialog}>
@@ -68,7 +62,6 @@ function CancelDialog(props: {
             placeholder="not needed"
           />
         </label>
-        <Problem error={error} />
         <button type="submit" class="danger">
           Cancel {name}
         </button>

@@ -1,17 +1,17 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { AppNode, Due, Pending, StepRecord } from '../../read/tree.js'
-import { placeOf } from '../../read/worker-place.js'
+import type { AppNode, Pending, StepRecord } from '../../read/tree.js'
 import { clientOf } from './client.js'
 import { ErrorView, JsonView } from './json-view.js'
 import { useLoaded } from './loaded.js'
-import { Empty, endOf, Problem, Status, Tabs } from './parts.js'
+import { Empty, Problem, Tabs } from './parts.js'
 import { Asked, Waits } from './question.js'
 import { ask, setQuery } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Change, changesOf } from './state-diff.js'
 import { Stream, Told } from './step-events.js'
-import { duration, isOpen, moment, visible } from './words.js'
+import { Facts } from './step-facts.js'
+import { isOpen, visible } from './words.js'
 
 // Owns: all that is known of one step.
 // The tab of a failure opens by itself; a tab that was chosen stays.
@@ -70,59 +70,6 @@ const questionsOf = (step: StepRecord | undefined, node: AppNode | undefined): r
   step === undefined || !isOpen(step.status)
     ? []
     : (node?.pending ?? []).filter(({ sequenceId }) => sequenceId === step.sequenceId)
-
-/** What a step waits for besides an answer. */
-const DUE: Readonly<Record<Due['kind'], string | undefined>> = {
-  sleep: 'sleeps until',
-  retry: 'next attempt at',
-  timeout: 'time limit at',
-  wait: undefined,
-}
-
-function Facts(props: {
-  readonly step: StepRecord
-  readonly node: AppNode | undefined
-  readonly cutAt: number | undefined
-}): JSX.Element {
-  const { step, node, cutAt } = props
-  const { status, startedAt, endedAt, durationMs, attempt, took, progress, once } = step
-  const end = startedAt === undefined ? undefined : endOf(step, cutAt)
-  return (
-    <div class="facts">
-      <Status status={status} />{' '}
-      <span class="quiet">{duration(durationMs ?? (end === undefined ? undefined : end - (startedAt ?? end)))}</span>
-      {attempt !== undefined && attempt > 1 && <span class="quiet">attempt {attempt}</span>}
-      {step.recovered === true && <span class="quiet">by its fallback</span>}
-      {(startedAt ?? endedAt) !== undefined && <time class="quiet">{moment(startedAt ?? endedAt)}</time>}
-      {took !== undefined && (
-        <span class="quiet">
-          → {visible(took.to)}
-          {took.condition !== undefined && took.condition !== 'default' && ` (${took.condition})`}
-        </span>
-      )}
-      {isOpen(status) &&
-        node?.due
-          .filter(({ kind, sequenceId }) => sequenceId === step.sequenceId && DUE[kind] !== undefined)
-          .map(({ kind, at }) => (
-            <span key={`${kind} ${at}`} class="quiet">
-              {DUE[kind]} <time>{moment(at)}</time>
-            </span>
-          ))}
-      {once !== undefined && once.length > 0 && <span class="quiet">once: {once.join(', ')}</span>}
-      {node?.worker !== undefined && <span class="quiet">on {placeOf(node.worker)}</span>}
-      {progress !== undefined && isOpen(status) && (
-        <span class="progress">
-          <progress
-            aria-label="Progress"
-            max={1}
-            value={progress.fraction ?? (progress.done ?? 0) / (progress.total || 1)}
-          />{' '}
-          {progress.message ?? ''} {progress.total !== undefined && `${progress.done ?? 0} of ${progress.total}`}
-        </span>
-      )}
-    </div>
-  )
-}
 
 type BodyProps = InspectorProps & { readonly tab: TabId; readonly error: StepRecord['error'] }
 

@@ -6,10 +6,9 @@ import { actionOf } from '../../read/action-of.js'
 import type { BranchCounts } from '../../read/status.js'
 import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
-import { useCan } from './abilities.js'
-import { askCancel } from './actions.js'
 import { Attention } from './attention.js'
 import { BranchRow, Chosen } from './branch-row.js'
+import { CancelButton } from './cancel-button.js'
 import { useLoaded } from './loaded.js'
 import { MapPicture } from './map-picture.js'
 import { countsOf, type MapRef, type ReadMap, readMap } from './map-read.js'
@@ -108,7 +107,6 @@ function Shown(props: {
   const { project, runId, partitionKey, path, read } = props
   const { map, letters, unrecorded, branches } = read
   const [at, setAt] = useState<string | undefined>()
-  const can = useCan(project)
   const counts = letters === '' ? map.counts : countsOf(letters)
   const all = Object.values(counts).reduce((sum, n) => sum + n, 0)
   const settled = counts.done + counts.failed + counts.cancelled
@@ -141,15 +139,16 @@ function Shown(props: {
         <Status status={map.status} />
         <span class="quiet">{map.kind !== undefined && KINDS[map.kind]}</span>
         <span class="grow" />
-        {map.status === 'running' && can('cancel') === true && (
-          <button
-            type="button"
-            data-key="x"
-            onClick={() => askCancel(project, { runId, partitionKey, path, map: printMap(map.map, map.visit) }, 'map')}
-          >
-            Cancel map
-          </button>
-        )}
+        <CancelButton
+          project={project}
+          target={{ runId, partitionKey, path, map: printMap(map.map, map.visit) }}
+          name="map"
+          label="Cancel map"
+          isOver={map.status !== 'running'}
+          isCut={false}
+          cancelledAt={undefined}
+          nodes={branches}
+        />
       </header>
       <div class="map-sum">
         <strong>

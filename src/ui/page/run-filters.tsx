@@ -19,12 +19,15 @@ export function filterNow(): RunFilter {
     ...(ask('name') !== undefined && { name: ask('name') }),
     ...(label?.[0] !== undefined && { labels: { [label[0]]: label.slice(1).join(':') } }),
     ...(Number.isFinite(from) && { createdFrom: from }),
-    ...(ask('pending') !== undefined && { pending: true }),
+    ...Object.fromEntries(Object.keys(FACTS).flatMap((name) => (ask(name) === undefined ? [] : [[name, true]]))),
   }
 }
 
+/** What runs can be looked for by besides their status. */
+const FACTS = { pending: 'open questions', retrying: 'tried again', leaked: 'abandoned code' } as const
+
 /** Its names there. */
-export const FILTERS = ['status', 'q', 'label', 'name', 'partition', 'from', 'pending'] as const
+export const FILTERS = ['status', 'q', 'label', 'name', 'partition', 'from', 'pending', 'retrying', 'leaked'] as const
 
 /** The fields of the filter. */
 export function Filters({
@@ -60,6 +63,20 @@ export function Filters({
             onClick={() => toggle(status)}
           >
             <Sign status={status} /> {status} {typeof numbers?.[status] === 'number' && count(numbers[status])}
+          </button>
+        ))}
+      </fieldset>
+      <fieldset class="chips">
+        <legend class="unseen">With</legend>
+        {Object.entries(FACTS).map(([name, words]) => (
+          <button
+            key={name}
+            type="button"
+            class="chip"
+            aria-pressed={ask(name) !== undefined}
+            onClick={() => setQuery({ [name]: ask(name) === undefined ? 'true' : undefined })}
+          >
+            {words}
           </button>
         ))}
       </fieldset>

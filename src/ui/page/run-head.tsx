@@ -1,7 +1,8 @@
 import type { RunTree, StepRecord } from '../../read/tree.js'
 import { placeOf } from '../../read/worker-place.js'
+import { Abandoned } from './abandoned.js'
 import { useCan } from './abilities.js'
-import { askCancel } from './actions.js'
+import { CancelButton } from './cancel-button.js'
 import { isFile } from './client.js'
 import { askFork } from './fork.js'
 import { timesOf } from './lanes.js'
@@ -64,6 +65,7 @@ export function Head({
           {many(pending, 'question')}
         </a>
       )}
+      <Abandoned id={run.id} node={node} leaks={isRoot ? summary.leaked : node.leaked.length} />
       {summary.forkedFrom !== undefined && isRoot && (
         <a
           class="quiet"
@@ -84,15 +86,17 @@ export function Head({
       <span class="grow" />
       {!isRoot && <Siblings run={run} node={node} />}
       <div class="buttons">
-        {isOpen(node.status) && can('cancel') === true && (
-          <button
-            type="button"
-            data-key="x"
-            onClick={() => askCancel(project, { runId, partitionKey, path }, isRoot ? 'run' : 'branch')}
-          >
-            Cancel
-          </button>
-        )}
+        <CancelButton
+          key={path}
+          project={project}
+          target={{ runId, partitionKey, path }}
+          name={isRoot ? 'run' : 'branch'}
+          label="Cancel"
+          isOver={!isOpen(node.status)}
+          isCut={node.status === 'interrupted'}
+          cancelledAt={cancelled?.at}
+          nodes={[node]}
+        />
         {isRoot && shown !== undefined && can('fork') === true && (
           <button type="button" onClick={() => askFork(run.id, shown)}>
             Fork…

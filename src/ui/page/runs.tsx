@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PageOf, ReadFault } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
+import { AbandonedChip } from './abandoned.js'
 import { useCan } from './abilities.js'
 import { doEach } from './actions.js'
 import { clientOf } from './client.js'
@@ -215,6 +216,7 @@ function Row(props: {
             {many(run.pending, 'question')}
           </a>
         )}
+        <AbandonedChip leaks={run.leaked} />
       </td>
       <td class="run-name">
         <a href={runHref(project, run)}>{titleOf(run)}</a>
