@@ -5,6 +5,7 @@ import { isFile, isLostFile } from './client.js'
 import { Compare } from './compare.js'
 import { dialog, notice } from './dialog.js'
 import { DroppedFile, openFile } from './file.js'
+import { Guarded } from './guarded.js'
 import { Inbox } from './inbox.js'
 import { showHelp, showPalette } from './keys.js'
 import { liveState, useTopic } from './live.js'
@@ -87,7 +88,9 @@ export function Shell(): JSX.Element {
           void openFile(file)
         }}
       >
-        <Screen />
+        <Guarded>
+          <Screen />
+        </Guarded>
       </main>
       {Open !== undefined && <Open />}
       <Notice />

@@ -10,7 +10,7 @@ import { useLoaded } from './loaded.js'
 import { Empty, Problem, Status } from './parts.js'
 import type { RunModel } from './run-model.js'
 import { inWords } from './value-words.js'
-import { duration, isOpen, many, visible } from './words.js'
+import { duration, isOpen, many, timeOfDay, visible } from './words.js'
 
 // Owns: what a step told while it ran: its logs, its spans, its stream.
 
@@ -117,13 +117,12 @@ function StepLogs({ events }: EventsProps): JSX.Element {
   )
 }
 
-const clock = (time: number): string => new Date(time).toISOString().slice(11, 23)
-
 const Logs = ({ events }: EventsProps): JSX.Element => (
   <ul class="logs">
     {events.map((event) => (
       <li key={`${event.incarnation}.${event.seq}`} data-level={String(event['level'] ?? event.type)}>
-        <time>{clock(event.time)}</time> <b>{event.type === 'log' ? String(event['level'] ?? 'info') : event.type}</b>{' '}
+        <time>{timeOfDay(event.time)}</time>{' '}
+        <b>{event.type === 'log' ? String(event['level'] ?? 'info') : event.type}</b>{' '}
         <span class="text">{logText(event)}</span>
         {event['data'] !== undefined && <JsonView value={event['data'] as Payload} />}
       </li>

@@ -1,4 +1,4 @@
-import { bytes, visible } from './words.js'
+import { bytes, isoMoment, visible } from './words.js'
 
 // Owns: values in the form of the codec, as words and as parts.
 
@@ -52,7 +52,7 @@ function recordWords(entries: readonly (readonly [string, unknown])[], most: num
 function taggedWords({ $: tag, ...parts }: Tagged): string {
   switch (tag) {
     case 'date':
-      return typeof parts.v === 'number' ? new Date(parts.v).toISOString() : 'an invalid date'
+      return isoMoment(parts.v)
     case 'bigint':
       return `${String(parts.v)}n`
     case 'undefined':

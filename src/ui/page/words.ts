@@ -40,7 +40,7 @@ export function duration(ms: number | undefined): string {
 
 /** `3 min ago`. */
 export function ago(at: number | undefined, now: number): string {
-  if (at === undefined) return ''
+  if (dateOf(at) === undefined || at === undefined) return ''
   const s = Math.max(0, Math.round((now - at) / 1000))
   if (s < 5) return 'now'
   if (s < 60) return `${s} s ago`
@@ -49,8 +49,24 @@ export function ago(at: number | undefined, now: number): string {
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+/** The moment that a value names; undefined for one that is none: a log, a file or a store may have any. */
+const dateOf = (at: unknown): Date | undefined =>
+  typeof at === 'number' && Math.abs(at) <= 8.64e15 ? new Date(at) : undefined
+
+const NO_DATE = 'an invalid date'
+
 /** A moment, in words. */
-export const moment = (at: number | undefined): string => (at === undefined ? '' : clock.format(at))
+export function moment(at: number | undefined): string {
+  if (at === undefined) return ''
+  const date = dateOf(at)
+  return date === undefined ? NO_DATE : clock.format(date)
+}
+
+/** `2026-11-30T16:20:00.000Z`. */
+export const isoMoment = (at: unknown): string => dateOf(at)?.toISOString() ?? NO_DATE
+
+/** `16:20:00.000`. */
+export const timeOfDay = (at: unknown): string => dateOf(at)?.toISOString().slice(-13, -1) ?? NO_DATE
 
 /** `1,000`. */
 export const count = (n: number): string => n.toLocaleString('en')
