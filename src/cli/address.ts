@@ -1,11 +1,8 @@
-import { printedAddress } from '../read/run-address.js'
 import { readPath, type WirePath } from '../read/wire-path.js'
 import { usageError } from './command-error.js'
 
 // Owns: how an address in a command line is read. `@-1` is the start.
 // Does not own: how it is printed (read/run-address.ts).
-
-export { printedAddress }
 
 /** What an address names. */
 export interface Address {

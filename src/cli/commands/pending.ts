@@ -1,4 +1,4 @@
-import { printedAddress } from '../address.js'
+import { printedAddress } from '../../read/run-address.js'
 import type { CommandCode } from '../command.js'
 import { EXIT } from '../command-error.js'
 import { fixed, note, piece, print, printFaults, printJson, Table, widthOfOutput } from '../print.js'

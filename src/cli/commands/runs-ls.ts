@@ -1,7 +1,7 @@
 import type { RunFilter } from '../../read/reader.js'
+import { printedAddress } from '../../read/run-address.js'
 import type { RunSummary } from '../../read/run-summary.js'
 import type { RunStatus } from '../../read/status.js'
-import { printedAddress } from '../address.js'
 import type { CommandCode } from '../command.js'
 import { EXIT, usageError } from '../command-error.js'
 import type { Given } from '../given.js'

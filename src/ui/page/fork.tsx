@@ -4,9 +4,10 @@ import type { Json } from '../../read/payload.js'
 import type { StepRecord } from '../../read/tree.js'
 import { act } from './actions.js'
 import { clientOf } from './client.js'
+import { Command, commandOn } from './command.js'
 import { closeDialog, Dialog, dialog } from './dialog.js'
 import { useLoaded } from './loaded.js'
-import { Copy, Problem } from './parts.js'
+import { Problem } from './parts.js'
 import { go, href } from './route.js'
 import type { RunId } from './run-model.js'
 
@@ -45,7 +46,7 @@ function Fork({ run, step }: { readonly run: RunId; readonly step: StepRecord })
   const shown = text ?? (state.data === undefined ? '' : JSON.stringify(state.data, null, 2))
   const read = state.data === undefined ? { patch: {} } : patchOf(state.data, shown)
   const changed = 'patch' in read ? read.patch : {}
-  const command = `teasel fork ${ref.runId}@${at}${Object.keys(changed).length > 0 ? ` --patch '${JSON.stringify(changed).replaceAll("'", "'\\''")}'` : ''}`
+  const patch = Object.keys(changed).length > 0 ? ['--patch', JSON.stringify(changed)] : []
   const fork = async (event: Event): Promise<void> => {
     event.preventDefault()
     try {
@@ -92,9 +93,7 @@ function Fork({ run, step }: { readonly run: RunId; readonly step: StepRecord })
           Fork
         </button>
         <p class="quiet">Or from a terminal:</p>
-        <div class="command-row">
-          <code class="command">{command}</code> <Copy text={command} />
-        </div>
+        <Command text={commandOn('fork', run, { step: at }, patch)} />
       </form>
     </Dialog>
   )
