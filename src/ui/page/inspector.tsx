@@ -1,7 +1,8 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { AppNode, Pending, StepRecord } from '../../read/tree.js'
-import { clientOf } from './client.js'
+import { clientOf, isFile } from './client.js'
+import { Command, commandOn } from './command.js'
 import { ErrorView, JsonView } from './json-view.js'
 import { useLoaded } from './loaded.js'
 import { Empty, Problem, Tabs } from './parts.js'
@@ -42,6 +43,13 @@ export function Inspector(props: InspectorProps): JSX.Element {
         {name} {step !== undefined && <span class="quiet">#{step.sequenceId}</span>}
       </h2>
       {step !== undefined && <Facts step={step} node={node} cutAt={run.app(path).tree.value?.run.since} />}
+      {step?.status === 'done' && !isFile(run.id.project) && (
+        <details>
+          <summary>Make a test of it</summary>
+          <p class="quiet tiny">From a terminal: it writes a test that runs the action with what it had here.</p>
+          <Command text={commandOn('test-case', run.id, { path, step: step.sequenceId })} />
+        </details>
+      )}
       {questionsOf(step, node).map((question) => (
         <section key={question.id} class="question" aria-label="Question" data-question={question.id}>
           <Waits question={question} />
