@@ -10,6 +10,7 @@ import { fieldsOf, fieldValue, valueField } from '../../src/ui/page/answer-field
 import { cellsOf } from '../../src/ui/page/cells.js'
 import { branchSpan, lanesOf, timesOf } from '../../src/ui/page/lanes.js'
 import { type HubMessage, LiveHub } from '../../src/ui/page/live-hub.js'
+import { policyWords } from '../../src/ui/page/map-words.js'
 import { changesOf } from '../../src/ui/page/state-diff.js'
 import { templateOf } from '../../src/ui/page/template.js'
 import { inWords } from '../../src/ui/page/value-words.js'
@@ -105,6 +106,19 @@ describe('the time of a branch in the queue', () => {
 
   it('is not on a timeline before the branch is made', () => {
     expect(branchSpan(branch({ status: 'queued' }), 9_000)).toEqual([])
+  })
+})
+
+describe('the policy of a map', () => {
+  it.each([
+    ['all', 'one failure ends all'],
+    ['collect', 'failures are collected'],
+    ['any', 'the first that is done wins'],
+    ["'first'", 'the first that settles wins'],
+    ['{ atLeast: 2 }', '2 have to be done'],
+    ['of another program', 'of another program'],
+  ])('is told in words: %s', (name, words) => {
+    expect(policyWords(name)).toBe(words)
   })
 })
 

@@ -3,8 +3,7 @@ import { useState } from 'preact/hooks'
 import { printMap } from '../../action/context.js'
 import { runTopic } from '../../client/run-client.js'
 import { actionOf } from '../../read/action-of.js'
-import type { BranchCounts } from '../../read/status.js'
-import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
+import type { AppNode, RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
 import { Attention } from './attention.js'
 import { BranchRow, Chosen } from './branch-row.js'
@@ -12,6 +11,7 @@ import { CancelButton } from './cancel-button.js'
 import { useLoaded } from './loaded.js'
 import { MapPicture } from './map-picture.js'
 import { countsOf, type MapRef, type ReadMap, readMap } from './map-read.js'
+import { atOnceWords, etaOf, policyWords, unknownWords } from './map-words.js'
 import { Mosaic } from './mosaic.js'
 import { CountBar, Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
 import { ask, go, href, setQuery } from './route.js'
@@ -240,46 +240,4 @@ function Shown(props: {
       </section>
     </div>
   )
-}
-
-const ETA_FROM = 20
-
-/** From the median of branches that are done; none for a few. */
-function etaOf(
-  { status, concurrency, total }: MapNode,
-  branches: readonly AppNode[],
-  counts: BranchCounts,
-  all: number,
-): string {
-  if (status !== 'running' || total === undefined || counts.done < ETA_FROM) return ''
-  const times = branches.flatMap((one) =>
-    one.status === 'done' && one.startedAt !== undefined && one.endedAt !== undefined
-      ? [one.endedAt - one.startedAt]
-      : [],
-  )
-  if (times.length < ETA_FROM) return ''
-  const median = times.sort((a, b) => a - b)[times.length >> 1] ?? 0
-  const left = total - counts.done - counts.failed - counts.cancelled
-  const atOnce = Math.max(1, Math.min(concurrency ?? all, counts.running || 1))
-  return ` · about ${duration((median * left) / atOnce)} left`
-}
-
-function atOnceWords({ concurrency = Infinity, limit = Infinity }: MapNode): string {
-  if (limit < concurrency) return ` · ${many(limit, 'action')} at once, by a shared limit`
-  return Number.isFinite(concurrency) ? ` · ${concurrency} at once` : ''
-}
-
-/** What the source of a map that is over has not recorded. */
-function unknownWords({ kind, policy }: MapNode, elapsed: number | undefined): string {
-  const parts = { kind, policy, duration: elapsed }
-  const unknown = Object.entries(parts).flatMap(([name, value]) => (value === undefined ? [name] : []))
-  return unknown.length === 0 ? '' : ` · ${unknown.join(', ')} not recorded`
-}
-
-const policyWords = (policy: string): string => {
-  const name = policy.replace(/^'|'$/g, '')
-  if (name === 'all') return 'one failure ends all'
-  if (name === 'collect') return 'failures are collected'
-  if (name === 'first' || name === 'race') return 'the first one wins'
-  return name
 }
