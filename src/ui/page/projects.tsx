@@ -43,6 +43,9 @@ const NoProjects = (): JSX.Element => (
     <p>No run has been recorded yet. Give an application a tracker, and its runs are here:</p>
     <pre>{SETUP}</pre>
     <Copy text={SETUP} /> <span class="quiet">Waiting for the first run…</span>
+    <p>
+      To look at runs before you have any: <code>npx teasel demo</code> <Copy text="npx teasel demo" />
+    </p>
   </Empty>
 )
 
