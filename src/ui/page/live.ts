@@ -13,6 +13,9 @@ type Hear = (frame: StreamFrame) => void
 /** The connection of the project that is shown. */
 export const liveState = signal<{ readonly state: LiveState; readonly retryMs?: number | undefined }>({ state: 'off' })
 
+/** The run that is shown: whether it has ended, and its last event that was read. */
+export const shownRun = signal<{ readonly isOver: boolean; readonly seq: number | undefined } | undefined>(undefined)
+
 const heard = new Map<string, Map<string, Set<Hear>>>()
 const send = connect()
 
@@ -104,6 +107,19 @@ export function listen(project: string, topic: string, hear: Hear): () => void {
     if (those.size === 0) topics.delete(topic)
     announce(project)
   }
+}
+
+/** Tells which run is shown, while it is. */
+export function useShownRun(isOver: boolean, seq: number | undefined): void {
+  useEffect(() => {
+    shownRun.value = { isOver, seq }
+  }, [isOver, seq])
+  useEffect(
+    () => () => {
+      shownRun.value = undefined
+    },
+    [],
+  )
 }
 
 /** Hears a topic while a component is shown. */

@@ -3,22 +3,35 @@ import type { RunFilter } from '../../read/reader.js'
 import { RUN_STATUSES, type RunStatus } from '../../read/status.js'
 import { Sign } from './parts.js'
 import { ask, setQuery } from './route.js'
-import { count } from './words.js'
+import { count, moment } from './words.js'
 
 // Owns: the filter of a list of runs, which stands in its address.
 
-/** The filter in the address. */
+const HOUR_MS = 3_600_000
+/** The spans that a list can be kept to, by their names in an address. They end now, whenever it is opened. */
+const SPANS = { hour: HOUR_MS, day: 24 * HOUR_MS, week: 168 * HOUR_MS } as const
+
+/** The span in the address, milliseconds. */
+export const spanNow = (): number | undefined => Object.entries(SPANS).find(([name]) => name === ask('since'))?.[1]
+
+const timeNow = (name: 'from' | 'to'): number | undefined => {
+  const time = Number(ask(name) ?? Number.NaN)
+  return Number.isFinite(time) ? time : undefined
+}
+
+/** The filter in the address, but for its span. */
 export function filterNow(): RunFilter {
   const status = (ask('status') ?? '').split(',').filter((one): one is RunStatus => RUN_STATUSES.some((s) => s === one))
   const label = ask('label')?.split(':')
-  const from = Number(ask('from') ?? Number.NaN)
+  const [from, to] = [timeNow('from'), timeNow('to')]
   return {
     partitionKey: ask('partition') ?? '*',
     ...(status.length > 0 && { status }),
     ...(ask('q') !== undefined && { text: ask('q') }),
     ...(ask('name') !== undefined && { name: ask('name') }),
     ...(label?.[0] !== undefined && { labels: { [label[0]]: label.slice(1).join(':') } }),
-    ...(Number.isFinite(from) && { createdFrom: from }),
+    ...(from !== undefined && { createdFrom: from }),
+    ...(to !== undefined && { createdTo: to }),
     ...Object.fromEntries(Object.keys(FACTS).flatMap((name) => (ask(name) === undefined ? [] : [[name, true]]))),
   }
 }
@@ -27,7 +40,7 @@ export function filterNow(): RunFilter {
 const FACTS = { pending: 'open questions', retrying: 'tried again', leaked: 'abandoned code' } as const
 
 /** Its names there. */
-export const FILTERS = ['status', 'q', 'label', 'name', 'partition', 'from', 'pending', 'retrying', 'leaked'] as const
+export const FILTERS = 'status q label name partition since from to pending retrying leaked'.split(' ')
 
 /** The fields of the filter. */
 export function Filters({
@@ -41,6 +54,7 @@ export function Filters({
     setQuery({ status: [...chosen].join(',') })
   }
   const label = ask('label')
+  const [from, to] = [timeNow('from'), timeNow('to')]
   return (
     <search class="filters">
       <input
@@ -51,6 +65,18 @@ export function Filters({
         value={ask('q') ?? ''}
         onInput={({ currentTarget }) => setQuery({ q: currentTarget.value })}
       />
+      <select
+        aria-label="Time in which runs were created"
+        value={ask('since') ?? ''}
+        onChange={({ currentTarget }) => setQuery({ since: currentTarget.value })}
+      >
+        <option value="">any time</option>
+        {Object.keys(SPANS).map((name) => (
+          <option key={name} value={name}>
+            last {name}
+          </option>
+        ))}
+      </select>
       <fieldset class="chips">
         <legend class="unseen">Status</legend>
         {RUN_STATUSES.filter((status) => chosen.has(status) || Number(numbers?.[status] ?? 0) > 0).map((status) => (
@@ -80,6 +106,11 @@ export function Filters({
           </button>
         ))}
       </fieldset>
+      {(from !== undefined || to !== undefined) && (
+        <button type="button" class="chip" onClick={() => setQuery({ from: undefined, to: undefined })}>
+          {from !== undefined && `from ${moment(from)}`} {to !== undefined && `until ${moment(to)}`} ✕
+        </button>
+      )}
       {label !== undefined && (
         <button type="button" class="chip" onClick={() => setQuery({ label: undefined })}>
           {label} ✕

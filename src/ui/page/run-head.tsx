@@ -4,11 +4,13 @@ import { Abandoned } from './abandoned.js'
 import { useCan } from './abilities.js'
 import { CancelButton } from './cancel-button.js'
 import { isFile } from './client.js'
+import { exportHref } from './exports.js'
 import { askFork } from './fork.js'
 import { timesOf } from './lanes.js'
+import { useShownRun } from './live.js'
 import { Copy, endOf, nowEachSecond, Status } from './parts.js'
 import { href } from './route.js'
-import type { RunId, RunModel } from './run-model.js'
+import type { RunModel } from './run-model.js'
 import { Siblings } from './siblings.js'
 import { ago, branchName, duration, isOpen, many, moment, short, titleOf } from './words.js'
 
@@ -34,6 +36,7 @@ export function Head({
   const end = endOf(node, goneAt) ?? (isRoot ? summary.endedAt : undefined)
   const ran = began === undefined ? '' : duration((end ?? began) - began)
   const times = isRoot ? ran : timesOf(node, end ?? began ?? 0)
+  useShownRun(!isOpen(summary.status), tree.asOf.seq)
   const name = isRoot ? titleOf(summary) : branchName(node)
   const cancelled = node.cancelled ?? (isRoot ? summary.cancelled : undefined)
   const pending = node.pending.length + (isRoot ? summary.pending - node.pending.length : 0)
@@ -121,12 +124,4 @@ export function Head({
       </div>
     </header>
   )
-}
-
-const exportHref = ({ project, runId, partitionKey }: RunId): string => {
-  const url = new URL(
-    href(['api', 'v1', 'runs', runId, 'export'], { project, partition: partitionKey }),
-    globalThis.location.href,
-  )
-  return url.href
 }

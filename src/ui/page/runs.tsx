@@ -5,13 +5,14 @@ import type { RunSummary } from '../../read/run-summary.js'
 import { AbandonedChip } from './abandoned.js'
 import { useCan } from './abilities.js'
 import { doEach } from './actions.js'
-import { clientOf } from './client.js'
+import { clientOf, isFile } from './client.js'
+import { downloadEach } from './exports.js'
 import { useTopic } from './live.js'
 import { useLoaded } from './loaded.js'
-import { Counts, Empty, endOf, Faults, nowEachSecond, Problem, Status } from './parts.js'
+import { Copy, Counts, Empty, endOf, Faults, nowEachSecond, Problem, Status } from './parts.js'
 import { sumOf } from './projects.js'
 import { ask, href } from './route.js'
-import { FILTERS, Filters, filterNow } from './run-filters.js'
+import { FILTERS, Filters, filterNow, spanNow } from './run-filters.js'
 import { ago, count, duration, isOpen, many, moment, short, titleOf, visible } from './words.js'
 
 // Owns: the list of the runs of a project.
@@ -22,16 +23,18 @@ const PAGE = 100
 /** The runs of a project, newest first. */
 export function Runs({ project }: { readonly project: string }): JSX.Element {
   const filter = filterNow()
-  const key = `runs ${project} ${JSON.stringify(filter)}`
+  const span = spanNow()
+  const key = `runs ${project} ${JSON.stringify([filter, span])}`
   const [pages, setPages] = useState(1)
   useEffect(() => setPages(1), [key])
   const client = clientOf(project)
   const load = async (): Promise<PageOf<RunSummary>> => {
     const items: RunSummary[] = []
+    const recent = span === undefined ? {} : { createdFrom: Date.now() - span }
     let faults: readonly ReadFault[] = []
     let after: string | undefined
     for (let i = 0; i < pages; i++) {
-      const page = await client.list({ ...filter, limit: PAGE, ...(after !== undefined && { after }) })
+      const page = await client.list({ ...filter, ...recent, limit: PAGE, ...(after !== undefined && { after }) })
       for (const item of page.items) items.push(item)
       faults = page.faults ?? faults
       after = page.after
@@ -128,6 +131,11 @@ function Table({ project, runs }: { readonly project: string; readonly runs: rea
               Delete
             </button>
           )}
+          {!isFile(project) && (
+            <button type="button" onClick={() => downloadEach(some.map((run) => ({ project, ...run })))}>
+              Export
+            </button>
+          )}
           {some.length === 2 && (
             <a
               class="button"
@@ -221,6 +229,9 @@ function Row(props: {
       <td class="run-name">
         <a href={runHref(project, run)}>{titleOf(run)}</a>
         {run.title !== undefined && <span class="quiet tiny">{short(run.runId)}</span>}
+        <span class="copies">
+          <Copy text={run.runId} label="Copy id" />
+        </span>
         {run.forkedFrom !== undefined && (
           <a
             class="quiet tiny"

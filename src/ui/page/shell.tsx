@@ -8,7 +8,7 @@ import { DroppedFile, openFile } from './file.js'
 import { Guarded } from './guarded.js'
 import { Inbox } from './inbox.js'
 import { showHelp, showPalette } from './keys.js'
-import { liveState, useTopic } from './live.js'
+import { liveState, shownRun, useTopic } from './live.js'
 import { MapScreen } from './map.js'
 import { memory } from './memory.js'
 import { Empty, Problem } from './parts.js'
@@ -17,7 +17,7 @@ import { ask, href, route } from './route.js'
 import { Run } from './run.js'
 import { Runs } from './runs.js'
 import { StaticGraph } from './static-graph.js'
-import { short, visible } from './words.js'
+import { count, short, visible } from './words.js'
 
 // Owns: what stands around every screen, and which screen it is.
 
@@ -184,11 +184,16 @@ function Live({ project }: { readonly project: string }): JSX.Element {
   useTopic(project, 'runs', () => {})
   const { state, retryMs } = liveState.value
   if (isFile(project)) return <span class="live">a file</span>
-  const [mark, word] = LIVE[state]
+  const run = shownRun.value
+  const isOver = state === 'live' && run?.isOver === true
+  const [mark, word] = isOver ? ['○', 'ended'] : LIVE[state]
   return (
-    <span class="live" data-live={state} role="status">
-      <span aria-hidden="true">{mark}</span> {word}
-      {state === 'reconnecting' && retryMs !== undefined && ` (${Math.ceil(retryMs / 1000)} s)`}
+    <span class="live" data-live={state} data-over={isOver}>
+      <span role="status">
+        <span aria-hidden="true">{mark}</span> {word}
+        {state === 'reconnecting' && retryMs !== undefined && ` (${Math.ceil(retryMs / 1000)} s)`}
+      </span>
+      {run?.seq !== undefined && <span title="The last event that was read"> · {count(run.seq)}</span>}
     </span>
   )
 }
