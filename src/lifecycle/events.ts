@@ -178,6 +178,11 @@ export interface CancelEvent extends EventFacts {
   /** Source of the cancel: a sibling's key, `watch`, `app`, `settle`, `parent`, `timeout` … */
   readonly by: string
   readonly cause: CancelCause
+  /**
+   * On the cancel of a root that goes on after a resume: the status that its store has until then. `waiting` where all
+   * that was left waited: for messages, for times, or in a delay before an attempt. Absent without a persister.
+   */
+  readonly stored?: 'waiting' | 'interrupted'
 }
 /** Code beside the run threw: a listener, an after-interceptor, `watch`. The run continues. */
 export interface FaultEvent extends EventFacts {

@@ -1,4 +1,5 @@
 import type { Payload } from '../read/payload.js'
+import { isOpenApp } from './fold-status.js'
 import type { FoldedApp, FoldedCancel, FoldedStep, FoldedWait } from './folded.js'
 import type { EventLine } from './lines.js'
 
@@ -60,4 +61,12 @@ export function progressOf(line: EventLine): NonNullable<FoldedStep['progress']>
     ...(typeof message === 'string' && { message }),
     at: line.time,
   }
+}
+
+/** The map at which it stood is not the one that goes on: the run was rewound, or its process had not saved so far. */
+export function undone(app: FoldedApp, time: number): void {
+  const map = app.openMap
+  if (map === undefined) return
+  Object.assign(map, { status: 'cancelled', endedAt: time })
+  for (const branch of map.branches.values()) if (isOpenApp(branch)) branch.status = 'cancelled'
 }

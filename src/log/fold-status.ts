@@ -6,6 +6,7 @@ import type { FoldedApp, FoldedMap } from './folded.js'
 // Owns: the status of folded applications as they count.
 // S1  The status of an open application is that of its leaves: one runs, or one is tried again, or all wait.
 // S2  Below one that has ended nothing is open; below one whose process is gone what needs a process is interrupted.
+// S3  A cut in a store has told its status: a delay before an attempt needs no process there, and is waited for.
 
 /** What is above an application. */
 export type Above = 'live' | 'interrupted' | 'ended'
@@ -30,7 +31,8 @@ function leafStatus({ retry, waits }: FoldedApp): OpenStatus {
 
 /** The status of a root. @param alive whether its process may be alive */
 export function rootStatus(root: FoldedApp, alive: boolean): RunStatus {
-  const { status, cancelled } = root
+  const { status, cancelled, cut } = root
+  if (cut !== undefined) return cut // S3
   if (status === 'cancelled')
     return cancelled !== undefined && !isFinal(cancelled.cause as CancelCause) ? 'interrupted' : 'cancelled'
   if (status === 'done') return 'finished'

@@ -61,7 +61,7 @@ export function foldedSummary(fold: RunFold, { alive, seenAt }: LogBeat): RunSum
   const due = open.flatMap((app) => dueOf(app).map(({ at }) => at))
   const map = root.openMap
   const worker: WorkerInfo = { ...head.worker, ...(seenAt !== undefined && { seenAt }) }
-  const isGone = status === 'interrupted' && seenAt !== undefined && root.status === 'open'
+  const isGone = status === 'interrupted' && seenAt !== undefined && root.status === 'open' && root.cut === undefined
   return {
     runId: head.runId,
     partitionKey: head.partitionKey,
@@ -87,7 +87,7 @@ export function foldedSummary(fold: RunFold, { alive, seenAt }: LogBeat): RunSum
     ...(due.length > 0 && { nextAt: due.reduce((first, at) => Math.min(first, at), Infinity) }),
     ...(root.error !== undefined && !isOpen(status) && { error: errorOf(root.error) }),
     ...(root.cancelled !== undefined && { cancelled: cancelOf(root.cancelled) }),
-    ...(isOpen(status) && alive && { heldBy: worker }),
+    ...(isOpen(status) && alive && endedAt === undefined && { heldBy: worker }),
     ...(fold.forkedFrom !== undefined && { forkedFrom: fold.forkedFrom }),
   }
 }
@@ -128,7 +128,8 @@ export class FoldedTree {
 
   /** @param depth number of levels, this one included */
   node(app: FoldedApp, status: RunStatus | BranchStatus, above: Above, depth: number): AppNode {
-    const { appId, path, index, title, queuedAt, startedAt, endedAt, position, next, recovered, error, cancelled } = app
+    const { appId, path, index, title, queuedAt, startedAt, endedAt, position, next, recovered, error } = app
+    const cancelled = app.cancelled ?? (status === 'interrupted' ? app.cancelOfCut : undefined)
     const step = stepOf(app, status)
     const inside = aboveIn(status, above)
     const open = isOpen(status)

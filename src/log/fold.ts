@@ -1,7 +1,9 @@
 import type { Payload } from '../read/payload.js'
 import type { WorkerInfo } from '../read/run-summary.js'
+import { noCounts } from '../read/status.js'
 import { AppsOfRun } from './apps-of-run.js'
-import { branchKnown, cancelOf, leakOf, progressOf, stepStart, tookOf, waitOf } from './fold-parts.js'
+import { cutOff, isOfCut } from './fold-cut.js'
+import { branchKnown, cancelOf, leakOf, progressOf, stepStart, tookOf, undone, waitOf } from './fold-parts.js'
 import { isOpenApp } from './fold-status.js'
 import { type FoldedApp, FoldedMap, type FoldedStep } from './folded.js'
 import {
@@ -71,16 +73,18 @@ export class RunFold {
     if (isSameFile) return
     this.seq = -1
     this.endedAt = undefined
-    for (const app of this.#apps.all()) app.interrupt()
+    this.#interrupt()
     const { runId, sequenceId, position, next, epoch } = head
     const root = this.#apps.of(runId, [], time)
     if (epoch !== root.epoch || sequenceId < root.sequenceId) root.maps = this.#keeps ? root.maps : []
     if (epoch === root.epoch) this.#passed(root, sequenceId, time)
     if (epoch !== root.epoch || (root.openMap?.sequenceId ?? 0) > sequenceId + 1) undone(root, time)
-    Object.assign(root, { epoch, sequenceId, position, next, status: 'open', since: time })
-    root.endedAt = undefined
-    root.error = undefined
-    root.cancelled = undefined
+    Object.assign(root, { epoch, sequenceId, position, next })
+    root.open(time)
+  }
+
+  #interrupt(): void {
+    for (const app of this.#apps.all()) app.interrupt()
   }
 
   #meet({ app, appId, path }: AppLine): void {
@@ -128,8 +132,13 @@ export class RunFold {
 
   #tell(app: FoldedApp, line: EventLine): void {
     const { time } = line
+    if (this.root?.cut !== undefined && isOfCut(app, line)) {
+      if (app === this.root && line.type === 'run.end') this.endedAt = time
+      return
+    }
     switch (line.type) {
       case 'run.start':
+        if (app.cut !== undefined) this.#interrupt()
         app.open(time)
         app.next = line['next'] as string | undefined
         app.startedAt ??= time
@@ -186,7 +195,7 @@ export class RunFold {
       case 'retry':
         return this.#retry(app, line)
       case 'cancel':
-        app.cancelled = cancelOf(line)
+        if (app !== this.root || !cutOff(app, line)) app.cancelled = cancelOf(line)
         return
       case 'progress':
         if (app.step !== undefined) app.step.progress = progressOf(line)
@@ -199,6 +208,7 @@ export class RunFold {
     app.error = this.#errorOf(line['error'])
     app.since = line.time
     app.endedAt = line.time
+    app.cut = undefined
     if (app.parent === undefined) this.endedAt = line.time
     if (app.status !== 'cancelled') app.cancelled = undefined
     app.quiet()
@@ -250,6 +260,7 @@ export class RunFold {
     const visit = (line['visit'] as number | undefined) ?? (app.visits.get(source) ?? 0) + 1
     const known = app.maps.find((one) => one.map === source && one.visit === visit && one.epoch === app.epoch)
     const map = known ?? new FoldedMap(source, visit, app.epoch, sequenceId, time)
+    Object.assign(map.forgotten, noCounts()) // what has settled is told again
     const { policy, total, kind, concurrency, limit } = line as { readonly [name: string]: unknown }
     map.policy = typeof policy === 'string' ? policy.replace(/^'(.*)'$/, '$1') : undefined
     map.total = typeof total === 'number' ? total : undefined
@@ -286,12 +297,4 @@ export class RunFold {
     if (this.#keeps) return
     this.#apps.forget(app, line.app, status)
   }
-}
-
-/** The map at which it stood is not the one that goes on: the run was rewound, or its process had not saved so far. */
-function undone(app: FoldedApp, time: number): void {
-  const map = app.openMap
-  if (map === undefined) return
-  Object.assign(map, { status: 'cancelled', endedAt: time })
-  for (const branch of map.branches.values()) if (isOpenApp(branch)) branch.status = 'cancelled'
 }

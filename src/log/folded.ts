@@ -60,6 +60,10 @@ export class FoldedApp {
   step: FoldedStep | undefined
   error: unknown
   cancelled: FoldedCancel | undefined
+  /** Of a root that is cut off: its status until it is resumed. */
+  cut: 'waiting' | 'interrupted' | undefined
+  /** The cancel of the cut above it. */
+  cancelOfCut: FoldedCancel | undefined
   waits: FoldedWait[] = []
   retry: { readonly at: number; readonly action: string; readonly sequenceId: number } | undefined
   readonly leaked: Leak[] = []
@@ -85,6 +89,8 @@ export class FoldedApp {
     this.endedAt = undefined
     this.error = undefined
     this.cancelled = undefined
+    this.cut = undefined
+    this.cancelOfCut = undefined
     this.recovered = false
   }
 

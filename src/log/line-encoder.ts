@@ -25,7 +25,7 @@ export interface EncoderSettings {
 const DROPPED = 'type seq time runId incarnation appId path action state update'
 /** Fields that the program names, not its data. */
 const STRUCTURE =
-  'source sequenceId attempt status durationMs recovered to condition onError level delayMs at key index kinds from since until id total policy delivery by cause count results done failed cancelled sinceMs interceptor where next visit kind concurrency limit worker span parent name fraction'
+  'source sequenceId attempt status durationMs recovered to condition onError level delayMs at key index kinds from since until id total policy delivery by cause stored count results done failed cancelled sinceMs interceptor where next visit kind concurrency limit worker span parent name fraction'
 /** How a field is written; any other one is data. */
 const FORMS: ReadonlyMap<string, 'dropped' | 'structure'> = new Map([
   ...DROPPED.split(' ').map((name) => [name, 'dropped'] as const),

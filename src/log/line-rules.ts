@@ -10,7 +10,10 @@ const rules = (type: Type, names: string): Rules => names.split(' ').map((name) 
 
 /** Members that a line may have. */
 const OPTIONAL: Rules = [
-  ...rules('string', 'runId appId source key status policy kind level next position to condition name graph title'),
+  ...rules(
+    'string',
+    'runId appId source key status stored policy kind level next position to condition name graph title',
+  ),
   ...rules('number', 'app sequenceId epoch incarnation part lost index attempt durationMs visit concurrency delayMs'),
   ...rules('number', 'at since until base sinceMs limit'),
   ...rules('object', 'worker labels result schemas forkedFrom'),

@@ -38,7 +38,10 @@ export interface AppJournal {
   /** The waits of the step under way. */
   readonly status: Pick<StatusNotes, 'begin' | 'reach' | 'retry'>
   /** The summary of the application in the store. */
-  readonly summary: Pick<JournalStatus, 'begins' | 'ended' | 'stays' | 'limits' | 'delays' | 'goesOn' | 'stands'>
+  readonly summary: Pick<
+    JournalStatus,
+    'begins' | 'ended' | 'stays' | 'cutOff' | 'limits' | 'delays' | 'goesOn' | 'stands'
+  >
   /** A wait has ended, other than by a cancel. @param passed whether its time is over */
   woke(n: number, passed: boolean): void
   /** Claims the tree, and stores where a new application starts. @returns the record to continue at, if there is one */

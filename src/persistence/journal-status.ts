@@ -19,7 +19,8 @@ import type { EnteredMap } from './summary-waits.js'
 // (tree-status.ts).
 // F1  The status of a root is that of its tree while a run is under way, and that of its end afterwards.
 // F2  A cut-off root that only waited, for messages, times or retry delays, is waiting: it needs no process, and its
-//     process has not died. A host that found it interrupted would take and release it until its delay is over.
+//     process has not died. A host that found it interrupted would take and release it until its delay is over. What is
+//     below stays as it was too, and so does a branch that only waits below any other root.
 // F3  The summary of a root that waits is stored again when a question below has changed: the store compares it with
 //     the messages that are there.
 // F4  A run answers that nothing of it goes on once its store has that: a halt, an end, a cancel for good. A failure and a
@@ -103,7 +104,7 @@ export class JournalStatus {
   async ended(status: RunEnd): Promise<{ readonly error: Error } | undefined> {
     const { scope } = this.#journal
     const app = this.#app
-    if (scope.tree.running) this.#endRoot(status === 'cancelled' || status === 'cut' ? this.#cutOff : status)
+    if (scope.tree.running) this.#endRoot(status === 'cancelled' || status === 'cut' ? this.cutOff : status)
     const refused = (await scope.tree.settled(!app.isStored)) ?? scope.fault
     const isStored = app.isStored && (status !== 'cancelled' || app.status === 'cancelled')
     if (refused === undefined || isStored || status === 'failed' || status === 'cut') return undefined
@@ -147,8 +148,8 @@ export class JournalStatus {
     this.#journal.scope.tree.limit(this.#journal.appId, undefined)
   }
 
-  /** The status of a root whose run is cut off (F2). */
-  get #cutOff(): SummaryStatus {
+  /** The status of a root whose run is cut off (F2). It stays the same from the cancel on. */
+  get cutOff(): 'waiting' | 'interrupted' {
     return this.#journal.scope.tree.waiting ? 'waiting' : 'interrupted'
   }
 
@@ -215,11 +216,12 @@ export class JournalStatus {
       this.#unlimit()
     }
     if (this.#isRoot) {
-      const status = isFinal(cause) ? 'cancelled' : this.#cutOff
+      const status = isFinal(cause) ? 'cancelled' : this.cutOff
       return this.#endRoot(status, status === 'waiting' ? undefined : { cancelled }) // F2
     }
     this.#app.startedAt = startedAt
     this.#app.attempt = attempts
+    if (!isFinal(cause) && (tree.waiting || this.#app.status === 'waiting')) return // F2
     this.#app.set(isFinal(cause) ? 'cancelled' : 'interrupted', this.#now, { cancelled })
   }
 

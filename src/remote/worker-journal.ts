@@ -121,6 +121,7 @@ export class WorkerJournal implements MapJournal {
       begins() {},
       ended: async () => undefined,
       stays: async () => undefined,
+      cutOff: 'interrupted',
       limits: (at) => link.tell(number, { do: 'limits', at }),
       delays: () => link.tell(number, { do: 'delays' }),
       goesOn: () => link.tell(number, { do: 'goesOn' }),

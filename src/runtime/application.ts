@@ -17,6 +17,7 @@ import { Deadline } from './cancel/deadline.js'
 import { abandonStep } from './cancel/leak.js'
 import { abandonSubApps, eachSubRun } from './cancel/sub-apps.js'
 import type { Checkpoint } from './checkpoint.js'
+import { storedAfter } from './durability.js'
 import { emit } from './emit.js'
 import type { EventSource } from './event-source.js'
 import { type HeldMap, isSuspended, type LiveEffect, type RunningMap, type WaitsFor } from './map/branch-handle.js'
@@ -299,7 +300,7 @@ export class Run {
     for (const call of this.interceptorCalls ?? []) call.cancelled()
     if (!this.running) return // only interceptors are pending
     const { reason, by, cause } = cancellation
-    if (cause !== 'store') emit(this.app, { type: 'cancel', reason, by, cause })
+    if (cause !== 'store') emit(this.app, { type: 'cancel', reason, by, cause, ...storedAfter(this.app, cancellation) })
     this.permit?.cancel()
     this.release?.()
     this.attempts?.release()

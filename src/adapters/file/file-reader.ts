@@ -20,7 +20,7 @@ import type {
   StepQuery,
 } from '../../read/reader.js'
 import type { RunSummary } from '../../read/run-summary.js'
-import { BRANCH_STATUSES, STEP_STATUSES, type StepStatus } from '../../read/status.js'
+import { BRANCH_STATUSES, STEP_STATUSES } from '../../read/status.js'
 import type { AppNode, Pending, RunTree, StepRecord } from '../../read/tree.js'
 import type { WirePath } from '../../read/wire-path.js'
 import type { GraphPicture } from '../../visualize/picture.js'
@@ -34,7 +34,7 @@ import { placesIn } from './places.js'
 import { RunList } from './run-list.js'
 import { listPending } from './run-pages.js'
 import { RunReading } from './run-reading.js'
-import { stateOf, stepPage } from './step-pages.js'
+import { type StepUnderWay, stateOf, stepPage } from './step-pages.js'
 
 // Owns: the reader of a folder of logs.
 // K1  Reading writes nothing, and holds no file open between two calls.
@@ -198,12 +198,14 @@ class LogReader implements FileReader {
   }
 
   steps(query: StepQuery): Promise<PageOf<StepRecord>> {
-    const statusOf = async (path: WirePath): Promise<StepStatus | undefined> => {
+    const underWay = async (path: WirePath): Promise<StepUnderWay | undefined> => {
       const read = await this.#run(query.runId, query.partitionKey ?? null)
-      const status = read && new FoldedTree(read.fold, read.beat, 1).find(path)?.status
-      return STEP_STATUSES.find((one) => one === status)
+      const found = read && new FoldedTree(read.fold, read.beat, 1).find(path)
+      const status = STEP_STATUSES.find((one) => one === found?.status)
+      const { step } = found?.app ?? {}
+      return status && { status, step: step?.endedAt === undefined ? step : undefined }
     }
-    return stepPage(this.#files, query, statusOf)
+    return stepPage(this.#files, query, underWay)
   }
 
   state(query: AppTarget & { readonly sequenceId?: number; readonly epoch?: number }): Promise<Payload | undefined> {

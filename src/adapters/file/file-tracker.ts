@@ -12,7 +12,7 @@ import { Descriptors } from './descriptors.js'
 import { Graphs } from './graphs.js'
 import { HeldLogs } from './held-logs.js'
 import { joinIndexes, retain } from './housekeeping.js'
-import { IndexFile, indexed } from './index-file.js'
+import { factsOf, IndexFile, indexed } from './index-file.js'
 import type { LogHome } from './log-home.js'
 import { MovableTimer } from './movable-timer.js'
 import { Pace } from './pace.js'
@@ -247,11 +247,11 @@ export class DiskTracker implements FileTracker {
       this.#logs.changed.delete(log)
       const run = foldedSummary(log.fold, { alive: true, seenAt: undefined })
       if (run === undefined) return []
-      const { status, pending, retrying, leaked, epoch, nextAt } = run
-      const facts = JSON.stringify([status, pending, retrying, leaked, epoch, nextAt, log.lost > 0])
+      const line = indexed(run)
+      const facts = `${factsOf(line)} ${log.lost > 0}`
       if (this.#told.get(log) === facts) return []
       this.#told.set(log, facts)
-      return [{ run: indexed(run) }]
+      return [line]
     })
     this.#index.write(lines)
   }

@@ -48,7 +48,7 @@ export async function joinIndexes({ index, runs }: Places, own: string): Promise
         const line = parseIndexLine(text)
         if (line !== undefined) last.set(nameOfRun(line.run.runId, line.run.partitionKey), line)
       }
-      for (const [name, { run, beat = mtimeMs }] of last) if (logs.has(name)) kept.push(JSON.stringify({ run, beat }))
+      for (const [name, line] of last) if (logs.has(name)) kept.push(JSON.stringify({ beat: mtimeMs, ...line }))
     }
     const joined = join(index, `joined-${own}.jsonl`)
     await disk.writeFile(`${joined}.new`, [...kept, ''].join('\n'))

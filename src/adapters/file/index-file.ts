@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { isPlainObject } from '../../internal/guards.js'
 import type { Logger } from '../../lifecycle/logger.js'
 import type { RunSummary } from '../../read/run-summary.js'
-import { RUN_STATUSES } from '../../read/status.js'
+import { isOpen, RUN_STATUSES } from '../../read/status.js'
 import { type Fs, openIn, writeAll } from './places.js'
 
 // Owns: the index of one tracker: a line for each change of a run, the last one of a run counts.
@@ -15,6 +15,8 @@ export interface IndexLine {
   readonly run: RunSummary
   /** The last sign of life of its writer, where another one has taken the line over. */
   readonly beat?: number
+  /** No process holds the run, which is open: its writer has told its end, and lives on. */
+  readonly released?: true
 }
 
 /** A file with fewer lines is not shortened. */
@@ -160,12 +162,22 @@ export class IndexFile {
   }
 }
 
-/** A line of the index has what a list shows; the stack of an error stands in the log. */
-export function indexed({ error, heldBy: _, ...run }: RunSummary): RunSummary {
-  if (error === undefined) return run
+/** The line of a run in the form of its writer: it has what a list shows; the stack of an error stands in the log. */
+export function indexed({ error, heldBy, ...run }: RunSummary): IndexLine {
+  const released = isOpen(run.status) && heldBy === undefined ? { released: true as const } : {}
+  if (error === undefined) return { run, ...released }
   const { name, message, code, fingerprint } = error
-  return {
-    ...run,
-    error: { name, message, ...(code !== undefined && { code }), ...(fingerprint !== undefined && { fingerprint }) },
+  const short = {
+    name,
+    message,
+    ...(code !== undefined && { code }),
+    ...(fingerprint !== undefined && { fingerprint }),
   }
+  return { run: { ...run, error: short }, ...released }
+}
+
+/** What of a line is told at once where it differs. */
+export function factsOf({ run, released }: IndexLine): string {
+  const { status, pending, retrying, leaked, epoch, nextAt } = run
+  return JSON.stringify([status, pending, retrying, leaked, epoch, nextAt, released === true])
 }

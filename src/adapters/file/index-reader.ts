@@ -21,6 +21,8 @@ export interface IndexedRun {
   readonly writer: string
   /** The last sign of life of its writer, epoch milliseconds. */
   readonly seenAt: number
+  /** Whether its writer has told that nobody holds it. */
+  readonly released: boolean
 }
 
 /** The runs of all indexes by their key, and the indexes that could not be read. */
@@ -54,10 +56,10 @@ export class IndexReader {
       const index = await orFault(faults, () => this.#index(name))
       if (index === undefined) continue
       const writer = name.slice(0, -'.jsonl'.length)
-      for (const [key, { run, beat }] of index.lines) {
+      for (const [key, { run, beat, released = false }] of index.lines) {
         const known = found.get(key)
         if (known !== undefined && !isLater(run, known.run)) continue
-        found.set(key, { run, writer, seenAt: Math.round(beat ?? index.mtimeMs) })
+        found.set(key, { run, writer, seenAt: Math.round(beat ?? index.mtimeMs), released })
       }
     }
     return { runs: found, faults }

@@ -54,11 +54,11 @@ export class RunList {
 
   async #resolved(
     name: string,
-    { run, writer, seenAt }: IndexedRun,
+    { run, writer, seenAt, released }: IndexedRun,
     parts: readonly PartFile[],
     now: number,
   ): Promise<RunSummary> {
-    if (!isOpen(run.status)) return run
+    if (released || !isOpen(run.status)) return run
     if (now - seenAt < GONE_MS) return { ...run, heldBy: { id: writer, seenAt } }
     const known = this.#known(name, String(seenAt))
     if (known !== undefined) return known

@@ -27,6 +27,13 @@ interface Wanted {
   readonly after: { readonly incarnation: number; readonly part: number; readonly at: number } | undefined
 }
 
+/** The step under way in an application. */
+export interface StepUnderWay {
+  readonly status: StepStatus
+  /** Undefined between two steps. */
+  readonly step: Pick<StepRecord, 'sequenceId' | 'startedAt'> | undefined
+}
+
 /** A step, and where it ends in the log. */
 interface FoundStep {
   readonly step: StepRecord
@@ -41,12 +48,12 @@ interface FoundStep {
 
 /**
  * The steps of an application, in the order of the log; the one under way is the last.
- * @param statusOf the status of an open step: that of its application
+ * @param underWay the step under way in an application, and its status: that of the application
  */
 export async function stepPage(
   files: LogFiles,
   query: StepQuery,
-  statusOf: (path: WirePath) => Promise<StepStatus | undefined>,
+  underWay: (path: WirePath) => Promise<StepUnderWay | undefined>,
 ): Promise<PageOf<StepRecord>> {
   const check = new QueryCheck('steps', query, 'runId partitionKey path from to status limit after')
   const [runId, partitionKey, path] = [check.needed('runId'), check.onePartition(), check.path()]
@@ -60,11 +67,14 @@ export async function stepPage(
   const items: StepRecord[] = []
   const parts = await files.of(runId, partitionKey)
   let last: FoundStep | undefined
+  let asked: ReturnType<typeof underWay> | undefined
   for await (const found of stepsOf(files, parts, { path, from, to, after })) {
     const { sequenceId } = found.step
     if (found.isHead || sequenceId < from || sequenceId > to) continue
-    const isOpen = found.step.status === 'running'
-    const step = isOpen ? { ...found.step, status: (await statusOf(path)) ?? found.step.status } : found.step
+    const { status: own } = found.step
+    if (own === 'running' || own === 'cancelled') asked ??= underWay(path)
+    const open = await asked
+    const step = own === 'running' ? { ...found.step, status: open?.status ?? own } : ofCut(found.step, open)
     if (status?.includes(step.status) === false) continue
     if (items.length === limit && last !== undefined)
       return { items, after: cursorAt('step', [last.incarnation, last.part, last.at]) }
@@ -72,6 +82,14 @@ export async function stepPage(
     last = found
   }
   return { items }
+}
+
+/** A step whose code a cut has ended, while it goes on in the store: it is as before the cut. */
+function ofCut(step: StepRecord, open: StepUnderWay | undefined): StepRecord {
+  const isSame = open?.step?.sequenceId === step.sequenceId && open.step.startedAt === step.startedAt
+  if (!isSame || step.status !== 'cancelled') return step
+  const { error: _, endedAt: __, durationMs: ___, ...begun } = step
+  return { ...begun, status: open.status }
 }
 
 /** The state of an application: the newest, or the one after a step. */
