@@ -1050,9 +1050,31 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     W1: ['../ui/stream › is looked at once for all readers, and by nobody after the last one'],
     W2: ['../ui/stream › fails while the store is away at first, and goes on after it was away later'],
   },
+  'ui/page/step-reading.ts': {
+    W1: [
+      '../ui/step-reading › are read at once where there are few',
+      '../ui/browser/long-run › has its newest steps at once, with its whole length',
+      '../ui/browser/long-run › opens at the step of its address, with its state and who wrote it',
+    ],
+    W2: [
+      '../ui/step-reading › are the newest first, then each once, whatever their number',
+      '../ui/step-reading › wait for the screen, and begin with what is looked at',
+    ],
+    W3: [
+      '../ui/step-reading › have their places by the number of the last one, also where an epoch before has steps of these numbers',
+    ],
+  },
+  'ui/page/virtual-list.tsx': {
+    V1: [
+      '../ui/browser/long-run › does not move under a reader while the rest is read',
+      '../ui/browser/long-run › does not move when steps come above of which nothing was known',
+    ],
+    V2: ['../ui/browser/long-run › goes to failures that are far from the rows on the screen'],
+  },
   'ui/page/step-rows.ts': {
     S1: ['../ui/browser/live › shows children under the step of their parent, with their own times and statuses'],
     S2: ['../ui/browser/page › shows branches of a map that is the first step'],
+    S3: ['../ui/browser/long-run › tells of a filter that not all is read'],
   },
   'ui/ui-handler.ts': {
     H1: ['../ui/handler › answers every fault as JSON and rejects for none'],

@@ -6,8 +6,8 @@ import { inTime, stepKey, type UnreadRange } from './listed-steps.js'
 // Owns: the steps of one application that is open, and in which order they are read.
 // W1  The newest steps, and those around one that an address names, are read before any is shown. A short application is
 //     read as a whole.
-// W2  The rest is read behind them, and behind all else that is on the screen, page by page from the beginning: each step once, whatever the source. What a reader
-//     looks at comes before it.
+// W2  The rest is read behind them, and behind all else that is on the screen, page by page from the beginning: each step
+//     once, whatever the source. What a reader looks at comes before it.
 // W3  What is not read has its places from the beginning, by the number of the last step. Only an epoch before the
 //     present one has none until it is read.
 
