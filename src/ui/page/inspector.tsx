@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import type { AppNode, Pending, StepRecord } from '../../read/tree.js'
 import { clientOf, isFile } from './client.js'
 import { Command, commandOn } from './command.js'
-import { ErrorView, JsonView } from './json-view.js'
+import { ErrorView, JsonView, Raw } from './json-view.js'
 import { useLoaded } from './loaded.js'
 import { Empty, Problem, Tabs } from './parts.js'
 import { Asked, Waits } from './question.js'
@@ -175,10 +175,7 @@ function State({ run, path, step, node, writer, readers }: BodyProps): JSX.Eleme
           )
         }}
       />
-      <details>
-        <summary>Raw</summary>
-        <pre>{JSON.stringify(data, null, 2).slice(0, 200_000)}</pre>
-      </details>
+      <Raw value={data} name={`${run.id.runId}@${at}.json`} />
     </>
   )
 }

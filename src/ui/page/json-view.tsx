@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { ErrorData } from '../../read/error-data.js'
 import type { Payload } from '../../read/payload.js'
-import { Copy } from './parts.js'
+import { Copy, Download } from './parts.js'
 import { inWords, partsOf } from './value-words.js'
 import { bytes, visible } from './words.js'
 
@@ -99,8 +99,29 @@ function Leaf({ value }: { readonly value: unknown }): JSX.Element {
       <span class="text">{visible(value.slice(0, LONG))}…</span>{' '}
       <button type="button" class="small" onClick={() => setWhole(true)}>
         all {bytes(value.length)}
-      </button>
+      </button>{' '}
+      <Download text={value} name="value.txt" />
     </>
+  )
+}
+
+const MOST_RAW = 200_000
+
+/** A value as its text, which is made when it is opened. */
+export function Raw({ value, name }: { readonly value: Payload; readonly name: string }): JSX.Element {
+  const [isOpen, setOpen] = useState(false)
+  const text = isOpen ? JSON.stringify(value, null, 2) : ''
+  return (
+    <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>Raw</summary>
+      {isOpen && (
+        <p class="quiet tiny">
+          {text.length > MOST_RAW && `The first ${bytes(MOST_RAW)} of `}
+          {bytes(text.length)} <Download text={text} name={name} />
+        </p>
+      )}
+      <pre>{text.slice(0, MOST_RAW)}</pre>
+    </details>
   )
 }
 

@@ -136,6 +136,22 @@ async function copy(text: string): Promise<void> {
   area.remove()
 }
 
+/** Saves a text as a file. */
+export function Download({ text, name }: { readonly text: string; readonly name: string }): JSX.Element {
+  const save = (): void => {
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(new Blob([text]))
+    link.download = name
+    link.click()
+    setTimeout(() => URL.revokeObjectURL(link.href))
+  }
+  return (
+    <button type="button" class="small" onClick={save}>
+      Download
+    </button>
+  )
+}
+
 /** One of several views of a thing. */
 export interface Tab {
   readonly id: string
