@@ -11,6 +11,7 @@ import { cellsOf } from '../../src/ui/page/cells.js'
 import { branchSpan, lanesOf, timesOf } from '../../src/ui/page/lanes.js'
 import { type HubMessage, LiveHub } from '../../src/ui/page/live-hub.js'
 import { policyWords } from '../../src/ui/page/map-words.js'
+import { productGrid } from '../../src/ui/page/product-grid.js'
 import { changesOf } from '../../src/ui/page/state-diff.js'
 import { templateOf } from '../../src/ui/page/template.js'
 import { inWords } from '../../src/ui/page/value-words.js'
@@ -106,6 +107,47 @@ describe('the time of a branch in the queue', () => {
 
   it('is not on a timeline before the branch is made', () => {
     expect(branchSpan(branch({ status: 'queued' }), 9_000)).toEqual([])
+  })
+})
+
+describe('the grid of a product', () => {
+  const word = fc.stringMatching(/^[a-c](\.?[a-c0-2]){0,2}$/)
+  const words = fc.uniqueArray(word, { minLength: 1, maxLength: 5 })
+
+  it('has each branch in the row of its action and the column of its state', () => {
+    fc.assert(
+      fc.property(words, words, (actions, states) => {
+        const keys = actions.flatMap((action) => states.map((state) => `${action}.${state}`))
+        const grid = productGrid(keys)
+        expect(grid?.actions.flatMap((action) => grid.states.map((state) => `${action}.${state}`))).toEqual(keys)
+      }),
+    )
+  })
+
+  it.each([
+    [
+      ['one.0', 'one.1', 'two.0', 'two.1'],
+      ['one', 'two'],
+      ['0', '1'],
+    ],
+    [
+      ['one.0', 'one.1', 'one.more.0', 'one.more.1'],
+      ['one', 'one.more'],
+      ['0', '1'],
+    ],
+    [
+      ['one.0', 'one.x.0', 'two.0', 'two.x.0'],
+      ['one', 'two'],
+      ['0', 'x.0'],
+    ],
+    [['one.0', 'two.0'], ['one', 'two'], ['0']],
+  ])('is found in its keys: %j', (keys, actions, states) => {
+    expect(productGrid(keys)).toEqual({ actions, states })
+  })
+
+  it('is none for other keys', () => {
+    expect(productGrid(['a.b', 'c'])).toBeUndefined()
+    expect(productGrid([])).toBeUndefined()
   })
 })
 

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { printMap } from '../../action/context.js'
 import { runTopic } from '../../client/run-client.js'
 import { actionOf } from '../../read/action-of.js'
-import type { AppNode, RunTree } from '../../read/tree.js'
+import type { AppNode, MapNode, RunTree } from '../../read/tree.js'
 import { printedPath } from '../../read/wire-path.js'
 import { Attention } from './attention.js'
 import { BranchRow, Chosen } from './branch-row.js'
@@ -14,6 +14,8 @@ import { countsOf, type MapRef, type ReadMap, readMap } from './map-read.js'
 import { atOnceWords, etaOf, policyWords, unknownWords } from './map-words.js'
 import { Mosaic } from './mosaic.js'
 import { CountBar, Counts, Empty, nowEachSecond, Problem, Sign, Status } from './parts.js'
+import { productGrid } from './product-grid.js'
+import { MOST_IN_TABLE, ProductTable } from './product-table.js'
 import { ask, go, href, setQuery } from './route.js'
 import { VirtualList } from './virtual-list.js'
 import { branchName, count, duration, isOpen, many, visible } from './words.js'
@@ -180,7 +182,7 @@ function Shown(props: {
           {letters === '' ? (
             <Empty>No branch has been made yet.</Empty>
           ) : (
-            <Mosaic letters={letters} chosen={chosen} choose={(b) => setQuery({ b })} open={open} />
+            <Cells {...{ map, branches, letters, chosen, open }} />
           )}
           {chosen !== undefined && (
             <Chosen branch={branchAt(chosen)} index={chosen} isOver={!isOpen(map.status)} hrefOf={hrefOf} />
@@ -239,5 +241,24 @@ function Shown(props: {
         />
       </section>
     </div>
+  )
+}
+
+/** Every branch: of a product in a table, of any other map as a mosaic. */
+function Cells(props: {
+  readonly map: MapNode
+  readonly branches: readonly AppNode[]
+  readonly letters: string
+  readonly chosen: number | undefined
+  readonly open: (index: number) => void
+}) {
+  const { map, branches, ...cells } = props
+  const choose = (b: number): void => setQuery({ b })
+  const isWhole = branches.length === cells.letters.length && branches.every(({ index }, i) => index === i)
+  const grid = map.kind === 'product' && isWhole ? productGrid(branches.map(({ key = '' }) => key)) : undefined
+  return grid !== undefined && Math.max(grid.actions.length, grid.states.length) <= MOST_IN_TABLE ? (
+    <ProductTable {...cells} grid={grid} choose={choose} />
+  ) : (
+    <Mosaic {...cells} choose={choose} />
   )
 }
