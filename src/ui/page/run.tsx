@@ -206,7 +206,7 @@ function App({ run, app, tree, path, drawn }: AppProps): JSX.Element {
                 openBranch={(to) => go(branchHref(run.id, to))}
               />
             ) : view === 'data' ? (
-              <Fields graph={picture.graph?.picture} steps={past} writer={writer} />
+              <Fields {...{ graph: picture.graph, marks, current, open: openAction, writer }} steps={past} />
             ) : picture.graph === undefined && picture.isLoading ? (
               <p class="quiet pad">Loading…</p>
             ) : picture.graph === undefined ? (
