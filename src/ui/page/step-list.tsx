@@ -1,10 +1,13 @@
 import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
+import { GroupButton, IterationRow } from './iteration-row.js'
+import { byIteration, loopHead } from './iterations.js'
 import { isUnread, listedSteps } from './listed-steps.js'
 import { Counts, endOf, Mark } from './parts.js'
 import { ask, href } from './route.js'
 import type { RunModel } from './run-model.js'
 import { type Row, rowsOf } from './step-rows.js'
+import { Bar } from './time-bar.js'
 import { UnreadRow } from './unread-row.js'
 import { VirtualList } from './virtual-list.js'
 import { count, duration, many, visible } from './words.js'
@@ -49,7 +52,9 @@ export function StepList(props: StepListProps): JSX.Element {
   const app = run.app(path)
   const [steps, tree, unread] = [app.steps.value, app.tree.value, app.reading.unread.value]
   const all = listedSteps(steps, unread).filter((step) => isUnread(step) || step.placed === undefined)
-  const rows = useRows(run, path, open, wanted)
+  const head = unread === undefined && wanted === '' ? loopHead(steps) : undefined
+  const isGrouped = ask('group') !== undefined && head !== undefined
+  const rows = useRows(run, path, open, wanted, isGrouped ? { head, chosen } : undefined)
   const at =
     chosen === undefined ? rows.findLastIndex(({ kind }) => kind === 'step') : rows.findIndex(({ id }) => id === chosen)
   const toggle = (id: string, isOn: boolean): void => {
@@ -105,6 +110,7 @@ export function StepList(props: StepListProps): JSX.Element {
             ? `${count(all.filter((step) => !isUnread(step)).length)} of ${count(all.length)} read`
             : many(all.length, 'step')}
         </span>
+        {head !== undefined && <GroupButton isGrouped={isGrouped} />}
         <button type="button" class="small" aria-pressed={isFollowing} onClick={() => follow(!isFollowing)}>
           {isFollowing ? '● following' : 'follow'}
         </button>
@@ -153,8 +159,16 @@ export function StepList(props: StepListProps): JSX.Element {
 }
 
 /** Drawn again when any signal in it changes: `rowsOf` reads them. */
-const useRows = (run: RunModel, path: string, open: ReadonlySet<string>, wanted: string): readonly Row[] => {
-  const rows = rowsOf(run, path, open, wanted)
+function useRows(
+  run: RunModel,
+  path: string,
+  open: ReadonlySet<string>,
+  wanted: string,
+  loop: { readonly head: string; readonly chosen: string | undefined } | undefined,
+): readonly Row[] {
+  const all = rowsOf(run, path, open, wanted)
+  const shown = loop?.chosen ?? all.findLast(({ kind, level }) => kind === 'step' && level === 1)?.id
+  const rows = loop === undefined ? all : byIteration(all, loop.head, open, shown)
   const key = rows.length
   return useMemo(() => rows, [rows, key])
 }
@@ -200,6 +214,7 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
         Loading branches…
       </div>
     )
+  if (row.kind === 'iteration') return <IterationRow {...{ row, item, toggle }} />
   if (row.kind === 'map')
     return (
       <div {...item} class="row pause">
@@ -253,25 +268,6 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
       <Bar from={startedAt} to={now} axis={axis} status={status} />
       <span class="ms">{duration(ms)}</span>
     </div>
-  )
-}
-
-/** When it ran, on the time axis of the run. */
-function Bar(props: {
-  readonly from: number | undefined
-  readonly to: number | undefined
-  readonly axis: { readonly from: number; readonly to: number }
-  readonly status: string
-}): JSX.Element {
-  const { from, to, axis, status } = props
-  const whole = Math.max(1, axis.to - axis.from)
-  if (from === undefined || to === undefined) return <span class="track" />
-  const left = Math.min(99, Math.max(0, (100 * (from - axis.from)) / whole))
-  const width = Math.max(1, Math.min(100 - left, (100 * (to - from)) / whole))
-  return (
-    <span class="track">
-      <span data-status={status} style={{ left: `${left}%`, width: `${width}%` }} />
-    </span>
   )
 }
 

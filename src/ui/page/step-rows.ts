@@ -18,6 +18,15 @@ export type Row = { readonly id: string; readonly level: number; readonly app: s
   | { readonly kind: 'map'; readonly map: MapNode; readonly more: number; readonly opens: false }
   | { readonly kind: 'pause'; readonly ms: number; readonly opens: false }
   | { readonly kind: 'loading'; readonly opens: false }
+  | {
+      readonly kind: 'iteration'
+      readonly n: number
+      readonly steps: number
+      readonly status: StepRecord['status']
+      readonly ms: number | undefined
+      readonly isUnfolded: boolean
+      readonly opens: true
+    }
 )
 
 /** A pause between two steps is a row when it is this long. */
