@@ -1,7 +1,8 @@
 import type { JSX } from 'preact'
-import { Mark } from './parts.js'
+import { endOf, Mark } from './parts.js'
 import { setQuery } from './route.js'
 import type { Row } from './step-rows.js'
+import { Bar } from './time-bar.js'
 import { duration, many } from './words.js'
 
 // Owns: one iteration of a loop, in the list of steps.
@@ -9,10 +10,12 @@ import { duration, many } from './words.js'
 export function IterationRow(props: {
   readonly row: Extract<Row, { readonly kind: 'iteration' }>
   readonly item: JSX.HTMLAttributes<HTMLDivElement>
+  readonly axis: { readonly from: number; readonly to: number }
   readonly toggle: (id: string, isOn: boolean) => void
 }): JSX.Element {
-  const { row, item, toggle } = props
-  const { id, n, steps, status, ms, isUnfolded } = row
+  const { row, item, axis, toggle } = props
+  const { id, n, steps, status, startedAt, isUnfolded } = row
+  const end = startedAt === undefined ? undefined : endOf(row, axis.to)
   return (
     <div {...item} class="row iteration" data-status={status} aria-expanded={isUnfolded}>
       <button
@@ -27,7 +30,8 @@ export function IterationRow(props: {
       <Mark status={status} />
       <span class="name">iteration {n}</span>
       <span class="quiet tiny">{many(steps, 'step')}</span>
-      <span class="ms">{duration(ms)}</span>
+      <Bar from={startedAt} to={end} axis={axis} status={status} />
+      <span class="ms">{end === undefined || startedAt === undefined ? '' : duration(end - startedAt)}</span>
     </div>
   )
 }

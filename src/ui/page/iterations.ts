@@ -64,8 +64,9 @@ function addIteration(
   const id = `iteration ${first.epoch} ${n}`
   const isUnfolded = open.has(id) || inside.some((row) => row.id === shown)
   const status = steps.find((step) => step.status === 'failed')?.status ?? last.status
-  const ms = first.startedAt === undefined || last.endedAt === undefined ? undefined : last.endedAt - first.startedAt
-  const app = inside[0]?.app ?? ''
-  made.push({ kind: 'iteration', id, level: 1, app, n, steps: steps.length, status, ms, isUnfolded, opens: true })
+  made.push({
+    ...{ kind: 'iteration', id, level: 1, app: inside[0]?.app ?? '', n, steps: steps.length, status },
+    ...{ startedAt: first.startedAt, endedAt: last.endedAt, isUnfolded, opens: true },
+  })
   if (isUnfolded) made.push(...inside)
 }

@@ -37,7 +37,7 @@ export function filterNow(): RunFilter {
 }
 
 /** What runs can be looked for by besides their status. */
-const FACTS = { pending: 'open questions', retrying: 'tried again', leaked: 'abandoned code' } as const
+const FACTS = { pending: 'open questions', retrying: 'retrying now', leaked: 'abandoned code' } as const
 
 /** Its names there. */
 export const FILTERS = 'status q label name partition since from to pending retrying leaked'.split(' ')

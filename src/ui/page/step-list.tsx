@@ -214,7 +214,7 @@ function RowView({ row, at, of, isChosen, isOpen: isUnfolded, project, runId, ax
         Loading branches…
       </div>
     )
-  if (row.kind === 'iteration') return <IterationRow {...{ row, item, toggle }} />
+  if (row.kind === 'iteration') return <IterationRow {...{ row, item, axis, toggle }} />
   if (row.kind === 'map')
     return (
       <div {...item} class="row pause">

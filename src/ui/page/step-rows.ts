@@ -23,7 +23,8 @@ export type Row = { readonly id: string; readonly level: number; readonly app: s
       readonly n: number
       readonly steps: number
       readonly status: StepRecord['status']
-      readonly ms: number | undefined
+      readonly startedAt: number | undefined
+      readonly endedAt: number | undefined
       readonly isUnfolded: boolean
       readonly opens: true
     }
