@@ -1,6 +1,7 @@
 import { createApplication, createLimit, defineMessage, defineState, type Tracker } from 'teasel'
 import type { Persister } from 'teasel/persistence'
 import { z } from 'zod'
+import { defer } from '../../support/deferred.js'
 import { quiet } from '../../support/quiet-logger.js'
 
 // The runs that the tests of the page look at: one of each thing that a page shows.
@@ -204,6 +205,51 @@ const queued = deep.graph({ actions: { paint: queueing } })
 const runQueue = (tracker: Tracker) =>
   createApplication(queued, { appId: 'queue-1', entrypoint: 'paint', state: { n: 1, sum: 0 }, tracker }).run()
 
+const products = deep.mapActionsAndStates({
+  reads: ['n'],
+  writes: ['sum'],
+  settle: 'collect',
+  actions: {
+    first_answer: leaf,
+    with_sources: deep.action({
+      reads: ['n'],
+      writes: ['sum'],
+      run: ({ state }) => {
+        if (state.n % 4 === 3) throw new RangeError('429: too many requests')
+        return { sum: state.n }
+      },
+    }),
+  },
+  states: Object.fromEntries([...'abcdefgh'].map((key, n) => [`model-${key}`, { n }])),
+  reduce: ({ results }) => ({ sum: results.length }),
+})
+const compared = deep.graph({ actions: { compare_models: products } })
+
+/** A map of each action on each state. */
+const runProduct = (tracker: Tracker) =>
+  createApplication(compared, {
+    appId: 'product-1',
+    entrypoint: 'compare_models',
+    state: { n: 1, sum: 0 },
+    tracker,
+  }).run()
+
+/** A run that is cancelled while its code does not look at its signal. */
+async function runDeaf(tracker: Tracker): Promise<void> {
+  const began = defer()
+  const run = (): Promise<never> => {
+    began.resolve()
+    return new Promise(() => {})
+  }
+  const listen = deep.action({ reads: [], writes: [], run })
+  const options = { appId: 'deaf-1', entrypoint: 'listen', state: { n: 1, sum: 0 }, tracker, graceMs: 1 } as const
+  const app = createApplication(deep.graph({ actions: { listen } }), { ...options, logger: quiet })
+  const ended = app.run().catch(() => undefined)
+  await began.promise
+  await app.cancel({ reason: 'the budget is spent' })
+  await ended
+}
+
 /** What a hostile model may write into a state, a title and a log. */
 export const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u0007\u001b[31m\u202e"\'&'
 
@@ -278,6 +324,8 @@ export async function runAll(
   await runSurvey(tracker, 'survey-many', manyPrompts(branches))
   await runNested(tracker)
   await runQueue(tracker)
+  await runProduct(tracker)
+  await runDeaf(tracker)
   await runHostile(tracker)
   await runLong(tracker, steps)
   void openExpense('expense-1', { tracker }).run()
