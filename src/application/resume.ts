@@ -128,7 +128,7 @@ export async function resumeLoose(graph: object, options: LooseResume): Promise<
     (forkFrom === undefined ? undefined : await fork(journal, forkFrom, rest.persister, compiledGraphOf(graph).rules))
   if (found !== undefined) {
     journal.adopt(found)
-    await journal.summary.restore()
+    await journal.status.restore()
   }
   const at = begin === undefined ? stored : stored && { ...stored, chooses: false }
   const fit = (plan: Plan): StoredRecord => {

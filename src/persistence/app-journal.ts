@@ -36,9 +36,9 @@ export interface AppJournal {
   /** The last call of {@link AppJournal.open}. */
   readonly opening: Promise<unknown> | undefined
   /** The waits of the step under way. */
-  readonly status: Pick<StatusNotes, 'begin' | 'reach' | 'retry'>
-  /** The summary of the application in the store. */
-  readonly summary: Pick<
+  readonly notes: Pick<StatusNotes, 'begin' | 'reach' | 'retry'>
+  /** The status of the application, and its summary in the store. */
+  readonly status: Pick<
     JournalStatus,
     'begins' | 'ended' | 'stays' | 'cutOff' | 'limits' | 'delays' | 'goesOn' | 'stands'
   >
@@ -79,7 +79,7 @@ export interface AppJournal {
 
 /** The same, as the recorded entries of its maps use it, and the owner of a branch that runs elsewhere. */
 export interface MapJournal extends AppJournal, NotedParent {
-  readonly summary: AppJournal['summary'] & Pick<JournalStatus, 'enters' | 'began'>
+  readonly status: AppJournal['status'] & Pick<JournalStatus, 'enters' | 'began'>
   epoch: number
   readonly scope: Scope
   opened: boolean
@@ -92,7 +92,7 @@ export interface MapJournal extends AppJournal, NotedParent {
   map: OpenMap | undefined
   /** Failures of branches stored before this order are retried. */
   readonly retryFailuresBefore: number
-  readonly status: Pick<StatusNotes, 'begin' | 'reach' | 'retry' | 'index'>
+  readonly notes: Pick<StatusNotes, 'begin' | 'reach' | 'retry' | 'index'>
   /** Loads the record of this application. */
   load(): Promise<StoredRecord | undefined>
   /** Continues from a stored record. The next row is a full one. */

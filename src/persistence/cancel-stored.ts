@@ -107,7 +107,7 @@ async function endStored(
   const now = stored === undefined ? 'unknown' : await isStored() // it may have ended meanwhile
   if (stored === undefined || now !== undefined) return now ?? 'unknown'
   const journal = new Journal(scope, openBranchStore, { appId, stored })
-  await journal.summary.restore()
+  await journal.status.restore()
   scope.requests.drop(journal.inbox.requests)
   await write(journal)
   await scope.tree.settled()

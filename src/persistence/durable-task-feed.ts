@@ -218,7 +218,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     this.#manifest.write(() => journal.cancelled(cancellation, storedTiming(stored)))
     // The source may return it later.
     const last = stored ?? emptyDraft(journal.appId, journal)
-    this.#stored.set(key, { ...last, rows: Math.max(last.rows, (journal.status.index ?? -1) + 1) })
+    this.#stored.set(key, { ...last, rows: Math.max(last.rows, (journal.notes.index ?? -1) + 1) })
   }
 
   /** Refuses or adopts a task of a generator beyond its recorded total. */

@@ -227,9 +227,9 @@ export class JournalStatus {
 
   /** A wait has ended, and no row comes with that. */
   woke(): void {
-    const { scope, appId, status } = this.#journal
-    scope.tree.open(appId, status.waits ? this.#summary.open : undefined)
-    if (!this.#isRoot) this.#app.set(status.waits ? 'waiting' : 'running', this.#now)
+    const { scope, appId, notes } = this.#journal
+    scope.tree.open(appId, notes.waits ? this.#summary.open : undefined)
+    if (!this.#isRoot) this.#app.set(notes.waits ? 'waiting' : 'running', this.#now)
     this.#app.touch()
     scope.changed(this.#source)
   }

@@ -73,8 +73,8 @@ export class Journal implements MapJournal {
   parentRef: ParentRef | undefined
   #from: ForkedFrom | undefined
   readonly mayBeStored: boolean
-  /** What its summary holds. */
-  readonly summary: JournalStatus
+  /** Its status, and its summary in the store. */
+  readonly status: JournalStatus
   #parentNote: ParentNote | undefined
   /** Whether the stored record is of another start, which the first row replaces. */
   replacing: boolean
@@ -85,7 +85,7 @@ export class Journal implements MapJournal {
   #unsaved: CommittingStep | undefined
   readonly #deltas: Deltas
   /** The notes of its status since the last step. */
-  status: StatusNotes
+  notes: StatusNotes
   /** The journal of the parent, if it is in the same store. */
   readonly #parent: Journal | undefined
 
@@ -107,13 +107,13 @@ export class Journal implements MapJournal {
     this.epoch = last?.epoch ?? 0
     this.inbox = new Inbox(last?.inbox)
     this.map = mapOf(stored)
-    this.status = new StatusNotes(last)
+    this.notes = new StatusNotes(last)
     this.retryFailuresBefore = stored?.retryFailuresBefore ?? 0
     this.#rows = last?.rows ?? 0
     this.#deltas = new Deltas(last?.sequenceId ?? -1)
-    this.summary = new JournalStatus(this, above && { journal: above, index })
+    this.status = new JournalStatus(this, above && { journal: above, index })
     if (last === undefined) return
-    this.summary.adopt(last)
+    this.status.adopt(last)
     this.#deltas.adopt(last)
     scope.after(last.order)
   }
@@ -123,7 +123,7 @@ export class Journal implements MapJournal {
    * @throws {PersistenceError | SerializationError} Nothing is saved then.
    */
   step(step: CommittingStep): Awaitable<void> {
-    this.summary.committing(step)
+    this.status.committing(step)
     if (isSavedBy(this.scope.settings.policy, step)) return this.#write([], step, () => this.#committed())
     this.#unsaved = step
     this.inbox.passed()
@@ -151,7 +151,7 @@ export class Journal implements MapJournal {
   }
 
   get path(): WirePath {
-    return this.summary.path
+    return this.status.path
   }
 
   get forkedFrom(): ForkedFrom | undefined {
@@ -177,7 +177,7 @@ export class Journal implements MapJournal {
     this.epoch = epoch
     this.#from = from
     const draft: DraftRow = { kind: 'full', label, sequenceId, data: content.data }
-    this.summary.placed(label, at)
+    this.status.placed(label, at)
     return this.#write([draft], 'state', () => {
       this.#deltas.saved(content, sequenceId, epoch, true)
       this.#committed()
@@ -189,21 +189,21 @@ export class Journal implements MapJournal {
     this.stored = undefined
     this.map = undefined
     this.retryFailuresBefore = 0
-    this.status.committed()
+    this.notes.committed()
   }
 
   /** Saves a note to the running step. A retry makes its failed branches run again. */
   note<K extends keyof Notes>(label: K, note: Notes[K]): Awaitable<void> {
     if (label === 'retry') this.retryFailuresBefore = this.scope.nextOrder()
     if (this.#mute) return undefined
-    const rows = this.status.rowsOf(label, note, this.scope.nextOrder(), this.sequenceId)
-    this.summary.noted(label, note)
+    const rows = this.notes.rowsOf(label, note, this.scope.nextOrder(), this.sequenceId)
+    this.status.noted(label, note)
     return rows.length === 0 ? undefined : this.#write(rows)
   }
 
   woke(n: number, passed: boolean): void {
-    this.status.woke(n, passed)
-    this.summary.woke()
+    this.notes.woke(n, passed)
+    this.status.woke()
   }
 
   /** Whether notes are not saved. */
@@ -230,7 +230,7 @@ export class Journal implements MapJournal {
     if (this.#finalCancel !== undefined && !beganLater(this.#finalCancel, timing)) return undefined
     const note = { cause, by, reason, final: !resumable && isFinal(cause), ...timingForm(timing) }
     if (note.final) this.#finalCancel = note
-    else if (this.status.waits && (cause !== 'app' || by !== 'app')) return undefined // it stays waiting
+    else if (this.notes.waits && (cause !== 'app' || by !== 'app')) return undefined // it stays waiting
     return this.note('cancelled', note)
   }
 
@@ -272,7 +272,7 @@ export class Journal implements MapJournal {
   }
 
   openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<MapJournal> {
-    this.summary.enters(enteredMap(map))
+    this.status.enters(enteredMap(map))
     return this.#openStore(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
 
@@ -290,9 +290,9 @@ export class Journal implements MapJournal {
     this.stored = stored
     this.#from = stored.from
     this.map = mapOf(stored)
-    this.status = new StatusNotes(stored)
+    this.notes = new StatusNotes(stored)
     this.retryFailuresBefore = stored.retryFailuresBefore
-    this.summary.adopt(stored)
+    this.status.adopt(stored)
   }
 
   load(): Promise<StoredRecord | undefined> {
@@ -306,7 +306,7 @@ export class Journal implements MapJournal {
 
   /** Saves an open wait: for a message from outside, or for a time. */
   waits(wait: OpenWaitNote, timing: StoredTiming): Awaitable<void> {
-    return this.#mute ? undefined : this.note('waiting', this.status.with(wait, this.parentRef && timing))
+    return this.#mute ? undefined : this.note('waiting', this.notes.with(wait, this.parentRef && timing))
   }
 
   /** Assigns an index to each row: the given ones follow the step, or the step that is not stored yet (J2). */
@@ -322,8 +322,8 @@ export class Journal implements MapJournal {
     const rows = all.map(({ kind, label, sequenceId, data, index: at = this.#rows++ }) =>
       sealRow({ appId, index: at, kind, epoch, sequenceId, label, order: scope.nextOrder(), data }, at < index),
     )
-    const unplace = this.status.place(rows, made !== undefined)
-    const summary = this.summary.take()
+    const unplace = this.notes.place(rows, made !== undefined)
+    const summary = this.status.take()
     const summaries = summary === undefined ? NO_SUMMARIES : [summary]
     this.#unsaved = undefined
     const taken = content === undefined ? (step === undefined ? [] : inbox.unsaved) : inbox.taken

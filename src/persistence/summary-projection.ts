@@ -25,7 +25,7 @@ export interface StatusJournal {
   readonly sequenceId: number
   readonly forkedFrom: ForkedFrom | undefined
   readonly inbox: Pick<Inbox, 'taken' | 'requests'>
-  readonly status: {
+  readonly notes: {
     readonly due: DueNotes
     /** Whether the application waits, and that is the last note. */
     readonly waits: boolean
@@ -57,7 +57,7 @@ export class SummaryProjection {
     this.#journal = journal
     this.#above = above
     this.#app = app
-    this.#visit = above?.index === 0 ? above.journal.summary.began : undefined
+    this.#visit = above?.index === 0 ? above.journal.status.began : undefined
   }
 
   get isRoot(): boolean {
@@ -71,7 +71,7 @@ export class SummaryProjection {
 
   /** What it contributes to the status of its tree. */
   get open(): OpenFacts {
-    const { waiting, retry } = this.#journal.status.due
+    const { waiting, retry } = this.#journal.notes.due
     const waits = waiting?.waits ?? []
     const times = [...waits.map(({ until }) => until), retry?.at].filter((at) => at !== undefined)
     return {
@@ -83,10 +83,10 @@ export class SummaryProjection {
 
   /** The summary to store with the next rows; undefined if the store has it. */
   take(): StoringSummary | undefined {
-    const { scope, status, inbox } = this.#journal
+    const { scope, notes, inbox } = this.#journal
     const whole = this.isRoot ? this.#wholeTree : this.#wholeOne
     if (!this.#app.differs(whole)) return undefined
-    const waits = isEnded(this.#app.status) ? NO_WAITS : questions(status.due.waiting, this.path)
+    const waits = isEnded(this.#app.status) ? NO_WAITS : questions(notes.due.waiting, this.path)
     const asked = waits.map(({ id }) => id).join()
     const source = { ...this.#facts, waits: asked === this.asked ? undefined : waits, taken: inbox.taken }
     const taken = this.#app.take(source, whole, this.#place)
@@ -110,9 +110,9 @@ export class SummaryProjection {
   }
 
   get #facts(): Omit<StatusSource, 'waits' | 'taken'> {
-    const { appId, epoch, forkedFrom, map, sequenceId, status } = this.#journal
+    const { appId, epoch, forkedFrom, map, sequenceId, notes } = this.#journal
     const [next, position] = [this.next, this.position]
-    const due = [...dueOf(status.due)].map((one) => ({ ...one, sequenceId: sequenceId + 1 }))
+    const due = [...dueOf(notes.due)].map((one) => ({ ...one, sequenceId: sequenceId + 1 }))
     return {
       appId,
       epoch,

@@ -23,7 +23,7 @@ export interface EnteredMap extends MapTraits {
 /** An application that stands at a map, as the summaries of its branches use it. */
 export interface AtMap {
   readonly path: WirePath
-  readonly summary: { readonly began: VisitFacts | undefined }
+  readonly status: { readonly began: VisitFacts | undefined }
 }
 
 export const enteredMap = ({

@@ -152,19 +152,19 @@ export class OwnerJournals {
     if (journal === undefined) return // the step that made it has committed
     switch (notice.do) {
       case 'begin':
-        return journal.status.begin()
+        return journal.notes.begin()
       case 'reach':
-        return void journal.status.reach(notice.n, notice.wait, notice.now)
+        return void journal.notes.reach(notice.n, notice.wait, notice.now)
       case 'woke':
         return journal.woke(notice.n, notice.passed)
       case 'limits':
-        return journal.summary.limits(notice.at)
+        return journal.status.limits(notice.at)
       case 'delays':
-        return journal.summary.delays()
+        return journal.status.delays()
       case 'goesOn':
-        return journal.summary.goesOn()
+        return journal.status.goesOn()
       case 'stands':
-        return journal.summary.stands(notice.level, () => notice.retries)
+        return journal.status.stands(notice.level, () => notice.retries)
       case 'child':
         return this.#made(app, journal, notice.id, notice.setup)
       case 'adopt':
@@ -298,7 +298,7 @@ function setFacts(journal: MapJournal, { replacing, oneWay, parentRef, map, ente
   if (replacing !== undefined) journal.replacing = replacing
   if (oneWay !== undefined) journal.oneWay = new Set(oneWay)
   if (parentRef !== undefined) journal.parentRef = parentRef
-  if (entered !== undefined) journal.summary.enters(entered)
+  if (entered !== undefined) journal.status.enters(entered)
   // Its entries stay in the worker, which compares them.
   if (map !== undefined) journal.map = map === null ? undefined : { ...map, entries: new Map() }
 }

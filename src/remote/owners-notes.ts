@@ -10,7 +10,7 @@ import type { JournalLink } from './worker-store.js'
 // Does not own: the journal (worker-journal.ts), the store, which the owner alone writes.
 
 /** The waits and the retry of the step under way. The owner has the same, and stores them. */
-export class OwnersStatus {
+export class OwnersNotes {
   readonly #link: JournalLink
   readonly #number: number
   readonly #notes: StatusNotes

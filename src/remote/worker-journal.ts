@@ -27,7 +27,7 @@ import type { WirePath } from '../read/wire-path.js'
 import type { State } from '../state/freeze.js'
 import { PersistenceError } from '../store-errors.js'
 import type { JournalFacts, JournalQuestion, MailData, Noted, StateData } from './journal-ops.js'
-import { OwnersInbox, OwnersStatus } from './owners-notes.js'
+import { OwnersInbox, OwnersNotes } from './owners-notes.js'
 import { type JournalLink, stepDataOf } from './worker-store.js'
 
 // Owns: the journal of an application in a worker: what the engine there needs at once, and calls of the journal of the
@@ -73,8 +73,8 @@ export class WorkerJournal implements MapJournal {
   retryFailuresBefore: number
   /** The number of the last committed step. */
   sequenceId: number
-  status: OwnersStatus
-  readonly summary: MapJournal['summary']
+  notes: OwnersNotes
+  readonly status: MapJournal['status']
   readonly #link: JournalLink
   readonly #numbers: Numbers
   readonly #mail: JournalPlace['mail']
@@ -115,9 +115,9 @@ export class WorkerJournal implements MapJournal {
     this.#replacing = setup.replacing ?? replaced !== undefined
     this.#parentRef = parentRef ?? stored?.parentRef
     this.#lost = setup.parentNote?.lost
-    this.status = new OwnersStatus(link, number, last)
+    this.notes = new OwnersNotes(link, number, last)
     let began: VisitFacts | undefined
-    this.summary = {
+    this.status = {
       begins() {},
       ended: async () => undefined,
       stays: async () => undefined,
@@ -222,7 +222,7 @@ export class WorkerJournal implements MapJournal {
     this.stored = undefined
     this.#map = undefined
     this.retryFailuresBefore = 0
-    this.status.committed()
+    this.notes.committed()
   }
 
   async saveState(label: StateData['label'], state: State, at: StateData['at']): Promise<void> {
@@ -244,7 +244,7 @@ export class WorkerJournal implements MapJournal {
   }
 
   async note<K extends keyof Notes>(label: K, note: Notes[K]): Promise<void> {
-    this.status.noted(label, note, this.sequenceId)
+    this.notes.noted(label, note, this.sequenceId)
     const question = { do: 'note', label, note } as Extract<JournalQuestion, { do: 'note' }>
     const inWords = label === 'failed' || label === 'cancelled' || label === 'settled'
     const encodeAlone = (): unknown => inWords || encode(note, label)
@@ -256,12 +256,12 @@ export class WorkerJournal implements MapJournal {
   }
 
   woke(n: number, passed: boolean): void {
-    this.status.woke(n, passed)
+    this.notes.woke(n, passed)
     this.#link.tell(this.number, { do: 'woke', n, passed })
   }
 
   async failed(error: Error, timing: StoredTiming): Promise<void> {
-    this.status.noted('failed', { error, again: true, attempts: timing.attempts }, this.sequenceId)
+    this.notes.noted('failed', { error, again: true, attempts: timing.attempts }, this.sequenceId)
     this.#noted(await this.#ask({ do: 'failed', error, timing }, true))
   }
 
@@ -274,7 +274,7 @@ export class WorkerJournal implements MapJournal {
   }
 
   async waits(wait: OpenWaitNote, timing: StoredTiming): Promise<void> {
-    this.status.with(wait)
+    this.notes.with(wait)
     await this.#orPath(
       () => this.#ask({ do: 'waits', wait, timing }),
       () => encode(wait, 'waiting'),
@@ -319,7 +319,7 @@ export class WorkerJournal implements MapJournal {
   }
 
   openMap({ own, ...map }: StoredMapVisit & { readonly own: unknown }): BranchStore<MapJournal> {
-    this.summary.enters(enteredMap(map))
+    this.status.enters(enteredMap(map))
     return openBranchStore(this, map, isOwn(own) ? this.scope.over(own.driver) : this.scope)
   }
 
@@ -335,7 +335,7 @@ export class WorkerJournal implements MapJournal {
     this.sequenceId = stored.sequenceId
     this.stored = stored
     this.#map = mapOf(stored)
-    this.status = new OwnersStatus(this.#link, this.number, stored)
+    this.notes = new OwnersNotes(this.#link, this.number, stored)
     this.retryFailuresBefore = stored.retryFailuresBefore
   }
 }

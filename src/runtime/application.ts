@@ -357,7 +357,7 @@ export class Run {
   waitsChanged(before: WaitsFor, after: WaitsFor): void {
     const { parent, maker, self, journal } = this.app
     if (this.cancellation === undefined) self.send({ type: 'teasel.waits', waiting: after !== 'nothing' })
-    if (this.cancellation === undefined && this.step?.map) journal?.summary.stands(after, () => retriesBelow(this))
+    if (this.cancellation === undefined && this.step?.map) journal?.status.stands(after, () => retriesBelow(this))
     if (parent?.map !== undefined) parent.map.waitsChanged(parent.key, before, after)
     else if (maker?.run !== undefined)
       maker.run.waitState.countBelow('waiting', Number(isSuspended(after)) - Number(isSuspended(before)))

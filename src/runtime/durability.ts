@@ -106,15 +106,15 @@ export async function saveCheckpoint(app: Application, journal: AppJournal, idle
 export async function openJournal(run: Run, journal: AppJournal): Promise<RunResult | undefined> {
   const { app, request } = run
   try {
-    if (app.parent === undefined) journal.summary.begins()
+    if (app.parent === undefined) journal.status.begins()
     const stored = await restoreFromStore(app, journal, request.inputs)
     if (stored?.hasState === true) {
       const at = app.plan.graph.nodes.get(stored.position ?? '')
       // Made by an action, it had halted there before the action was interrupted.
       if (stored.end === 'halted' && at !== undefined && request.haltAfter.has(at)) return endedRun(run, 'halted')
     }
-    const { retry } = journal.status
-    journal.status.begin()
+    const { retry } = journal.notes
+    journal.notes.begin()
     if (journal.stored !== undefined || retry !== undefined) resumeAttempts(run, journal.stored, retry)
     deliverInbox(app, journal)
     return undefined
@@ -180,7 +180,7 @@ export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
   const end = async (): Promise<RunResult> => {
     await written
     const isCut = result.status === 'cancelled' && !isFinal(result.cancellation.cause)
-    const fault = parent === undefined && (await journal?.summary.ended(isCut ? 'cut' : result.status))
+    const fault = parent === undefined && (await journal?.status.ended(isCut ? 'cut' : result.status))
     return fault ? failedRun(app, fault.error) : result
   }
   return parent === undefined || written !== undefined ? end() : result

@@ -204,7 +204,7 @@ export class BranchStarter {
     branch.deadlineAt = at
     const ring = (): void => this.#timeOut(branch, storedAt === undefined ? ms : at - startedAt)
     branch.deadline = new Deadline(system.clock, system.passed() + (at - now), ring, system.attendance)
-    journal?.summary.limits(at)
+    journal?.status.limits(at)
     if (journal !== undefined && storedAt === undefined) this.#noteStart(branch, journal)
   }
 

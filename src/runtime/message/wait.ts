@@ -74,7 +74,7 @@ export function reachWait(
   const n = step.waitCount
   step.waitCount += 1
   const now = app.system.clock.now()
-  const earlier = from === 'siblings' ? undefined : app.journal?.status.reach(n, { from, kinds }, now)
+  const earlier = from === 'siblings' ? undefined : app.journal?.notes.reach(n, { from, kinds }, now)
   const span = spanOf(limits, now, earlier)
   return { n, span, passed: earlier !== undefined && span.leftMs <= 0 }
 }

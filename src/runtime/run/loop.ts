@@ -29,7 +29,7 @@ export async function runLoop(run: Run): Promise<void> {
     if (app.journal !== undefined && run.running) {
       const result = await openJournal(run, app.journal)
       if (result !== undefined && run.running) return run.finish(result)
-      const { retry } = app.journal.status
+      const { retry } = app.journal.notes
       if (retry !== undefined && run.running && run.cancellation === undefined) await waitForRest(run, retry)
     }
   } catch (fault) {

@@ -53,7 +53,7 @@ async function runAndReport(app: Application, request: RunRequest): Promise<RunR
   if (end.status === 'cancelled' && app.parent === undefined && isFinal(end.cancellation.cause))
     app.cancelled = end.cancellation
   if (app.journal !== undefined)
-    end = (await (cancelled === undefined ? recordEnd(run, end) : app.journal.summary.stays())) ?? end
+    end = (await (cancelled === undefined ? recordEnd(run, end) : app.journal.status.stays())) ?? end
   if (end.status !== 'cancelled') app.cancelled = undefined // its store does not have the cancel: another run goes on
   const { status, state } = end
   const error = status === 'failed' ? { error: end.error } : undefined

@@ -131,7 +131,7 @@ export async function waitForRest(run: Run, { at = 0, delayMs = Infinity, action
   const now = run.app.system.clock.now()
   const leftMs = Math.min(at - now, delayMs) // a clock that was set back makes it no longer
   if (leftMs <= 0) return
-  run.app.journal?.summary.delays()
+  run.app.journal?.status.delays()
   await delay(run, { at: now + leftMs, action }, leftMs)
 }
 
@@ -143,7 +143,7 @@ async function delay(run: Run, due: NonNullable<Attempts['due']>, ms: number): P
   if (ms > 0) run.waitState.update()
   await over
   if (ms > 0) run.waitState.update()
-  if (run.cancellation === undefined) run.app.journal?.summary.goesOn()
+  if (run.cancellation === undefined) run.app.journal?.status.goesOn()
   system.lookAtWall()
 }
 
