@@ -123,7 +123,7 @@ export class ActiveRun {
         macrotask(async () => {
           if (!isSame()) return
           tree?.attend(false)
-          await tree?.settled(true)
+          await tree?.flush(true)
           if (isSame()) resolve(this.#waiting()) // G4
         })
       }

@@ -110,6 +110,6 @@ async function endStored(
   await journal.status.restore()
   scope.requests.drop(journal.inbox.requests)
   await write(journal)
-  await scope.tree.settled()
+  await scope.tree.flush()
   return 'done'
 }

@@ -105,7 +105,7 @@ export class JournalStatus {
     const { scope } = this.#journal
     const app = this.#app
     if (scope.tree.running) this.#endRoot(status === 'cancelled' || status === 'cut' ? this.cutOff : status)
-    const refused = (await scope.tree.settled(!app.isStored)) ?? scope.fault
+    const refused = (await scope.tree.flush(!app.isStored)) ?? scope.fault
     const isStored = app.isStored && (status !== 'cancelled' || app.status === 'cancelled')
     if (refused === undefined || isStored || status === 'failed' || status === 'cut') return undefined
     scope.requests.reopen()
@@ -116,7 +116,7 @@ export class JournalStatus {
   async stays(): Promise<undefined> {
     const { scope } = this.#journal
     scope.root ??= this.#source
-    await scope.tree.settled()
+    await scope.tree.flush()
   }
 
   /** A step is about to be saved. */

@@ -33,7 +33,7 @@ type Level = 'nothing' | 'siblings' | 'outside' | 'retry'
 const IDLE: OpenFacts = { pending: 0, retrying: false, dueAt: undefined }
 
 export class TreeStatus {
-  readonly #flush: (awaited: boolean) => Awaitable<Refusal | undefined>
+  readonly #store: (awaited: boolean) => Awaitable<Refusal | undefined>
   readonly #lease: Pick<Lease, 'hold' | 'release'>
   readonly #open = new Map<string, OpenFacts>()
   pending = 0
@@ -53,10 +53,10 @@ export class TreeStatus {
   /** The ends of the time limits of branches. Made on first use. */
   #limits: Map<string, number> | undefined
 
-  /** @param flush stores the summaries that have changed; called and answered as {@link TreeStatus.settled} */
-  constructor(lease: Pick<Lease, 'hold' | 'release'>, flush: (awaited: boolean) => Awaitable<Refusal | undefined>) {
+  /** @param store stores the summaries that have changed; called and answered as {@link TreeStatus.flush} */
+  constructor(lease: Pick<Lease, 'hold' | 'release'>, store: (awaited: boolean) => Awaitable<Refusal | undefined>) {
     this.#lease = lease
-    this.#flush = flush
+    this.#store = store
   }
 
   /** Whether a run is under way. */
@@ -172,7 +172,7 @@ export class TreeStatus {
     if (this.#later) return
     this.#later = true
     macrotask(() => {
-      if (this.#later) void this.settled()
+      if (this.#later) void this.flush()
     })
   }
 
@@ -193,11 +193,11 @@ export class TreeStatus {
    * for stores; otherwise it ends a run that is under way (S4)
    * @returns the error with which a store refused it
    */
-  settled(awaited = false): Promise<Refusal | undefined> {
+  flush(awaited = false): Promise<Refusal | undefined> {
     this.#later = false
     const before = this.#flushing ?? Promise.resolve(undefined)
     const ended = before
-      .then(() => this.#flush(awaited))
+      .then(() => this.#store(awaited))
       .finally(() => {
         if (this.#flushing === ended) this.#flushing = undefined
       })
