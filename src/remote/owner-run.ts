@@ -14,7 +14,7 @@ import { type InterceptedRun, InterceptorCall } from '../runtime/step/intercepto
 import type { CheckpointData } from './frames.js'
 
 /** A branch, as far as its owner's run of it needs it. */
-interface Shown {
+interface OwnedBranch {
   readonly status: 'made' | 'running' | 'ended'
   readonly checkpoint: CheckpointData
   leaked: readonly Leak[]
@@ -28,15 +28,15 @@ export class OwnerRun implements InterceptedRun {
   readonly attempt = undefined
   cancellation: Cancellation | undefined
   interceptorCalls: Set<PendingCall> | undefined
-  readonly #branch: Shown
+  readonly #branch: OwnedBranch
   #controller: AbortController | undefined
 
-  constructor(origin: EventSource, setup: BranchSetup, branch: Shown) {
+  constructor(origin: EventSource, setup: BranchSetup, branch: OwnedBranch) {
     this.#branch = branch
     this.app = new OwnerApp(origin, setup, branch, this)
   }
 
-  get phase(): Shown['status'] {
+  get phase(): OwnedBranch['status'] {
     return this.#branch.status
   }
 
@@ -88,10 +88,10 @@ class OwnerApp implements OwnersApp {
   readonly plan: Plan
   readonly system: BranchSystem
   readonly #origin: EventSource
-  readonly #branch: Shown
+  readonly #branch: OwnedBranch
   readonly run: OwnerRun
 
-  constructor(origin: EventSource, { plan, system }: BranchSetup, branch: Shown, run: OwnerRun) {
+  constructor(origin: EventSource, { plan, system }: BranchSetup, branch: OwnedBranch, run: OwnerRun) {
     this.plan = plan
     this.system = system
     this.#origin = origin

@@ -16,7 +16,7 @@ export interface RemoteEnd {
 }
 
 /** A branch, as its actor shows it. */
-interface Shown extends Pick<BranchHandle, 'stop' | 'find' | 'origin'> {
+interface ActorBranch extends Pick<BranchHandle, 'stop' | 'find' | 'origin'> {
   readonly checkpoint: CheckpointData
   readonly waitsFor: WaitsFor
 }
@@ -30,9 +30,9 @@ class RemoteSnapshot {
   readonly next: string | undefined
   readonly sequenceId: number
   readonly waiting: boolean
-  readonly #branch: Shown
+  readonly #branch: ActorBranch
 
-  constructor(branch: Shown, status: RemoteSnapshot['status'] = 'active', output?: unknown, error?: unknown) {
+  constructor(branch: ActorBranch, status: RemoteSnapshot['status'] = 'active', output?: unknown, error?: unknown) {
     const { state, position, next, sequenceId } = branch.checkpoint
     this.status = status
     this.output = output
@@ -45,7 +45,7 @@ class RemoteSnapshot {
     this.#branch = branch
   }
 
-  static branchOf(snapshot: RemoteSnapshot): Shown {
+  static branchOf(snapshot: RemoteSnapshot): ActorBranch {
     return snapshot.#branch
   }
 
@@ -70,7 +70,7 @@ export function remoteLogicOf(plan: Plan): LooseLogic<RemoteSnapshot> {
 const createLogic = (plan: Plan): LooseLogic<RemoteSnapshot> => ({
   config: machineConfigOf(plan),
   getInitialSnapshot(_scope, input) {
-    const branch = Carrier.read<Shown>(input as object)
+    const branch = Carrier.read<ActorBranch>(input as object)
     if (branch === undefined) throw new TypeError('The actor of a branch is made by the engine.')
     return new RemoteSnapshot(branch)
   },

@@ -4,7 +4,7 @@ import { branchId, pathAt } from '../runtime/map/branch-identity.js'
 import type { BranchSetup } from '../runtime/map/branch-maker.js'
 
 /** A branch that runs elsewhere, as the source of its events. */
-interface Shown {
+interface SourceBranch {
   readonly status: 'made' | 'running' | 'ended'
   readonly checkpoint: { readonly sequenceId: number }
 }
@@ -15,11 +15,11 @@ export class RemoteSource implements EventSource {
   readonly tracker: EventSource['tracker']
   readonly watched: boolean
   readonly parent: BranchSetup['parent']
-  readonly #branch: Shown
+  readonly #branch: SourceBranch
   #appId: string | undefined
   #path: Path | undefined
 
-  constructor({ parent, system }: BranchSetup, branch: Shown) {
+  constructor({ parent, system }: BranchSetup, branch: SourceBranch) {
     const { app, map } = parent
     this.system = system
     this.tracker = map.tracker
@@ -39,7 +39,7 @@ export class RemoteSource implements EventSource {
     this.#path ??= pathAt(this.parent)
     return this.#path
   }
-  get checkpoint(): Shown['checkpoint'] {
+  get checkpoint(): SourceBranch['checkpoint'] {
     return this.#branch.checkpoint
   }
   get run(): { readonly running: boolean } {
