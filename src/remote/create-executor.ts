@@ -3,7 +3,7 @@ import type { ExecutorDriver } from '../executor/driver.js'
 import { describeValue } from '../internal/guards.js'
 import { checkOptions } from '../internal/options.js'
 import type { BranchMaker, BranchSetup, BranchSystem } from '../runtime/map/branch-maker.js'
-import { Crew } from './crew.js'
+import { ExecutorSession } from './executor-session.js'
 import { MAX_FRAME_BYTES } from './frame-size.js'
 import { RemoteBranch } from './remote-branch.js'
 
@@ -65,16 +65,16 @@ export function createExecutor(driver: ExecutorDriver, options: ExecutorOptions 
   for (const [name, value] of Object.entries({ maxDeliveries, maxFrameBytes }))
     if (!Number.isInteger(value) || value < 1)
       throw new RangeError(`${name} is ${describeValue(value)}; it takes a whole number above 0.`)
-  const crews = new WeakMap<BranchSystem, Crew>()
-  const crewOf = (system: BranchSystem): Crew => {
-    const crew = crews.get(system) ?? new Crew(driver, system, { maxDeliveries, maxFrameBytes })
-    crews.set(system, crew)
-    return crew
+  const sessions = new WeakMap<BranchSystem, ExecutorSession>()
+  const sessionOf = (system: BranchSystem): ExecutorSession => {
+    const session = sessions.get(system) ?? new ExecutorSession(driver, system, { maxDeliveries, maxFrameBytes })
+    sessions.set(system, session)
+    return session
   }
   const { requiresStore: needsStore = driver.can.attach } = options
   const make: BranchMaker = (setup) => {
     if (needsStore) assertShared(setup, driver.name)
-    return new RemoteBranch(setup, crewOf(setup.system))
+    return new RemoteBranch(setup, sessionOf(setup.system))
   }
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {

@@ -23,8 +23,8 @@ import type { Leak } from '../runtime/run/result.js'
 import type { State } from '../state/freeze.js'
 import { relayChunks, relayEvent } from './arriving-events.js'
 import { BranchAnswers } from './branch-answers.js'
-import { type Crew, otherCode } from './crew.js'
 import { dataOf, sendOn, thrown, writeLog } from './crossing.js'
+import { type ExecutorSession, otherCode } from './executor-session.js'
 import { failOver } from './failover.js'
 import type { CheckpointData, Ended, UpFrame, WaitsData } from './frames.js'
 import { OwnerRun } from './owner-run.js'
@@ -65,7 +65,7 @@ export class RemoteBranch implements BranchHandle {
   deadline: Deadline | undefined
   deadlineAt: number | undefined
   readonly #setup: BranchSetup
-  readonly #crew: Crew
+  readonly #session: ExecutorSession
   readonly #code: NamedCode
   readonly #submission: Submission
   readonly #run: OwnerRun
@@ -78,20 +78,20 @@ export class RemoteBranch implements BranchHandle {
   #over: (() => void)[] = []
 
   /** @throws {TypeError} for a runnable that no registry has */
-  constructor(setup: BranchSetup, crew: Crew) {
+  constructor(setup: BranchSetup, session: ExecutorSession) {
     const { task, bound, inputs, plan, journal, mapActor } = setup
     this.task = task
     this.inputs = inputs === NO_INPUTS && bound === NO_INPUTS ? NO_INPUTS : Object.freeze({ ...inputs, ...bound })
     this.#setup = setup
     this.journal = journal
-    this.#crew = crew
-    this.#code = crew.codeOf(setup)
+    this.#session = session
+    this.#code = session.codeOf(setup)
     const first = firstCheckpoint(setup)
     this.#checkpoint = first.checkpoint
     this.#visits = plan.graph.list.map(({ index }) => first.visits[index] ?? 0)
     this.origin = new RemoteSource(setup, this)
     this.#run = new OwnerRun(this.origin, setup, this)
-    this.#submission = new Submission(crew, this, this.#code.code, setup)
+    this.#submission = new Submission(session, this, this.#code.code, setup)
     this.store = journal && new RemoteDurability(journal, this, setup, this.#submission)
     this.answers = new BranchAnswers(setup, this.#run, this, this.#submission)
     this.#actor = makeActor(remoteLogicOf(plan), {
@@ -158,7 +158,7 @@ export class RemoteBranch implements BranchHandle {
   #go(): void {
     this.#actor.start()
     this.status = 'running'
-    this.#crew.add(this)
+    this.#session.add(this)
     this.deliver()
   }
 
@@ -166,10 +166,18 @@ export class RemoteBranch implements BranchHandle {
   deliver(): void {
     try {
       const { bound } = this.#code
-      const { hears, credit } = this.#crew
+      const { observedTypes, credit } = this.#session
       this.answers.begin(credit)
       const store = this.store?.data()
-      const facts = { branch: this, bound, hears, credit, hooks: this.answers.hooks(), visits: this.#visits, store }
+      const facts = {
+        branch: this,
+        bound,
+        hears: observedTypes,
+        credit,
+        hooks: this.answers.hooks(),
+        visits: this.#visits,
+        store,
+      }
       this.#submission.deliver((messages) => startFrameOf(this.#setup, facts, messages))
     } catch (error) {
       this.settle({ status: 'failed', error: toError(error) })
@@ -225,7 +233,7 @@ export class RemoteBranch implements BranchHandle {
     this.#end()
   }
 
-  hear(types: readonly EventType[]): void {
+  observe(types: readonly EventType[]): void {
     this.#submission.send({ type: 'hears', types })
   }
 
@@ -234,7 +242,7 @@ export class RemoteBranch implements BranchHandle {
     const { map, key } = this.#setup.parent
     switch (frame.type) {
       case 'started':
-        this.worker = { ...frame.worker, executor: this.#crew.driver.name }
+        this.worker = { ...frame.worker, executor: this.#session.driver.name }
         if (this.startedAt === undefined) map.branchStarted(key) // not at a further delivery
         return
       case 'facts':
@@ -321,7 +329,7 @@ export class RemoteBranch implements BranchHandle {
     const losses = this.#submission.lost(loss)
     this.answers.end()
     if (this.cancellation === undefined) this.#take(NO_WAITS)
-    failOver(this, loss, losses, this.#crew.maxDeliveries)
+    failOver(this, loss, losses, this.#session.maxDeliveries)
   }
 
   #endedThere(frame: Ended): void {
@@ -366,7 +374,7 @@ export class RemoteBranch implements BranchHandle {
   #end(): void {
     if (this.status === 'ended') return
     this.status = 'ended'
-    this.#crew.forget(this)
+    this.#session.forget(this)
     this.#submission.release()
     this.answers.end()
     this.store?.journals.end()

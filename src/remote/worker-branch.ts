@@ -91,7 +91,7 @@ export class WorkerBranch implements RunOwner {
     const all = { ...settings, logger, graceMs: start.graceMs, interceptors }
     const emitted = (event: AnyEvent, tracker: Tracker | undefined): void => this.#events.emitted(event, tracker)
     this.#system = new WorkerSystem(all, start, code.executors, world.delivery, emitted)
-    this.#system.hears = new Set(start.hears)
+    this.#system.observedTypes = new Set(start.hears)
     this.#system.carryStep = stepCarrier(start, this.#questions)
     this.#system.root = { cancel: (error) => sendInWords({ type: 'storeLost', error }) }
     const tracker = start.tracked ? OWNERS_TRACKER : undefined
@@ -179,7 +179,7 @@ export class WorkerBranch implements RunOwner {
       case 'credit':
         return this.#events.credit(frame.n)
       case 'hears':
-        this.#system.hears = new Set(frame.types)
+        this.#system.observedTypes = new Set(frame.types)
         return
       case 'permit':
         return this.#permits.granted(frame.id)

@@ -54,7 +54,7 @@ export class WorkerEvents {
     const { type } = event
     if (type === 'wait' || type === 'wake') this.#to.sendWaits()
     const tracked = tracker === OWNERS_TRACKER
-    const heard = this.#start.watched || tracked || this.#system.hears.has(type) || type === 'progress' // the owner shows it
+    const heard = this.#start.watched || tracked || this.#system.observedTypes.has(type) || type === 'progress' // the owner shows it
     if (!heard) {
       this.#system.skip()
       if (type === 'retry') this.#to.sendWaits()

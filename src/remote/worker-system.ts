@@ -21,7 +21,7 @@ export class WorkerSystem extends AppSystem {
   override readonly delivery: number
   override readonly carried: Readonly<Record<string, string>> | undefined
   /** The types that the owner observes. */
-  hears: ReadonlySet<EventType> = new Set()
+  observedTypes: ReadonlySet<EventType> = new Set()
   readonly #runId: string
   readonly #emitted: (event: AnyEvent, tracker: Tracker | undefined) => void
   #skipped = 0
@@ -47,7 +47,7 @@ export class WorkerSystem extends AppSystem {
   }
 
   override isObserved(type: EventType): boolean {
-    return this.hears.has(type) || NEEDED.has(type) || super.isObserved(type)
+    return this.observedTypes.has(type) || NEEDED.has(type) || super.isObserved(type)
   }
 
   override skip(count = 1): void {

@@ -18,9 +18,9 @@ import { LOCAL, nameOfPlan } from './local-code.js'
  */
 const CREDIT = 256
 
-/** A branch, as it hears of other listeners. */
+/** A branch, as it is given the types of events that are observed. */
 interface Member {
-  hear(types: readonly EventType[]): void
+  observe(types: readonly EventType[]): void
 }
 
 interface Limits {
@@ -29,20 +29,20 @@ interface Limits {
   readonly maxFrameBytes: number
 }
 
-export class Crew {
+export class ExecutorSession {
   readonly driver: ExecutorDriver
   readonly maxDeliveries: number
   readonly maxFrameBytes: number
   readonly #system: BranchSystem
   readonly #live = new Set<Member>()
-  #hears: readonly EventType[]
+  #observedTypes: readonly EventType[]
 
   constructor(driver: ExecutorDriver, system: BranchSystem, { maxDeliveries, maxFrameBytes }: Limits) {
     this.driver = driver
     this.maxDeliveries = maxDeliveries
     this.maxFrameBytes = maxFrameBytes
     this.#system = system
-    this.#hears = this.#observed()
+    this.#observedTypes = this.#observed()
     const { listeners } = system
     const { changed } = listeners
     listeners.changed = () => {
@@ -52,8 +52,8 @@ export class Crew {
   }
 
   /** The types of events that somebody observes. */
-  get hears(): readonly EventType[] {
-    return this.#hears
+  get observedTypes(): readonly EventType[] {
+    return this.#observedTypes
   }
 
   /** The chunks that one more branch may be ahead. */
@@ -96,10 +96,10 @@ export class Crew {
   }
 
   #listenersChanged(): void {
-    const hears = this.#observed()
-    if (hears.length === this.#hears.length && hears.every((type, i) => type === this.#hears[i])) return
-    this.#hears = hears
-    for (const branch of this.#live) branch.hear(hears)
+    const types = this.#observed()
+    if (types.length === this.#observedTypes.length && types.every((type, i) => type === this.#observedTypes[i])) return
+    this.#observedTypes = types
+    for (const branch of this.#live) branch.observe(types)
   }
 }
 
