@@ -6,7 +6,7 @@ import type { Clock } from '../internal/clock.js'
 import { describeValue } from '../internal/guards.js'
 import { list } from '../internal/nearest.js'
 import { checkOptions } from '../internal/options.js'
-import { ChunkGather } from './chunk-gather.js'
+import { ChunkBatch } from './chunk-batch.js'
 import { open, seal, sealInWords } from './crossing.js'
 import { assertDown, assertStart } from './frame-rules.js'
 import { assertFits } from './frame-size.js'
@@ -88,7 +88,7 @@ interface Entry {
   readonly early: Parcel[]
   readonly maxFrameBytes: number
   /** Its chunks that have not left. */
-  readonly chunks: ChunkGather
+  readonly chunks: ChunkBatch
 }
 
 class Runner implements TaskRunner {
@@ -113,7 +113,7 @@ class Runner implements TaskRunner {
     if (this.#tasks.has(id)) return // W3
     const { maxFrameBytes } = task
     const send = ({ text, bytes }: Parcel): void => this.#options.send(id, text, false, bytes)
-    const chunks = new ChunkGather(send, maxFrameBytes, task.bytes !== undefined)
+    const chunks = new ChunkBatch(send, maxFrameBytes, task.bytes !== undefined)
     const entry: Entry = { branch: undefined, early: [], maxFrameBytes, chunks }
     this.#tasks.set(id, entry)
     try {

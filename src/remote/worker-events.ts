@@ -3,13 +3,13 @@ import type { AnyEvent } from '../lifecycle/events.js'
 import { emit } from '../runtime/emit.js'
 import type { EventSource } from '../runtime/event-source.js'
 import type { Tracker } from '../tracking/tracker.js'
-import type { ChunkData } from './chunk-gather.js'
+import type { ChunkData } from './chunk-batch.js'
 import { eventData } from './crossing.js'
 import type { StartFrame, UpFrame } from './frames.js'
 import type { WorkerSystem } from './worker-system.js'
 
 // Owns: the events of a branch in a worker, as they leave for its owner, and flow control: how far the branch may be ahead.
-// Does not own: their arrival (arriving-events.ts), the frames of chunks (chunk-gather.ts).
+// Does not own: their arrival (arriving-events.ts), the frames of chunks (chunk-batch.ts).
 
 /** Stands for the tracker of the owner, which records what arrives there. */
 export const OWNERS_TRACKER: Tracker = { track() {} }

@@ -502,7 +502,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     ],
     A2: ['../contract/channel › takes no answer to a question of its earlier delivery'],
   },
-  'remote/chunk-gather.ts': {
+  'remote/chunk-batch.ts': {
     G1: [
       '../executor/chunks › crosses as it was when it was produced',
       '../executor/chunks › is left out alone, with a fault',

@@ -24,7 +24,7 @@ export interface ChunkData {
 const FULL = 64 * 1024
 const TAIL = ']}'
 
-export class ChunkGather {
+export class ChunkBatch {
   readonly #send: (parcel: Parcel) => void
   readonly #most: number
   readonly #beside: boolean
