@@ -23,7 +23,7 @@ import { type DownFrame, EVENT_TYPES, type Question, type StartFrame, type UpFra
 import { journalNotice, journalQuestion, message, stored } from './journal-rules.js'
 
 // Owns: what each frame has to look like, field by field. Both ends check each one before they use it.
-// Does not own: when a frame may come (worker-conduct.ts, worker-branch.ts).
+// Does not own: when a frame may come (protocol-check.ts, worker-branch.ts).
 
 const count = whole(0)
 const sequenceId = whole(-1)

@@ -166,18 +166,10 @@ export class RemoteBranch implements BranchHandle {
   deliver(): void {
     try {
       const { bound } = this.#code
-      const { observedTypes, credit } = this.#session
+      const { observedTypes: hears, credit } = this.#session
       this.answers.begin(credit)
       const store = this.store?.data()
-      const facts = {
-        branch: this,
-        bound,
-        hears: observedTypes,
-        credit,
-        hooks: this.answers.hooks(),
-        visits: this.#visits,
-        store,
-      }
+      const facts = { branch: this, bound, hears, credit, hooks: this.answers.hooks(), visits: this.#visits, store }
       this.#submission.deliver((messages) => startFrameOf(this.#setup, facts, messages))
     } catch (error) {
       this.settle({ status: 'failed', error: toError(error) })

@@ -11,10 +11,10 @@ import { open, seal, sealInWords } from './crossing.js'
 import { assertUp } from './frame-rules.js'
 import { assertFits } from './frame-size.js'
 import type { CheckpointData, DownFrame, MessageData, StartFrame, UpFrame } from './frames.js'
-import { WorkerConduct } from './worker-conduct.js'
+import { ProtocolCheck } from './protocol-check.js'
 
 // Owns: the deliveries of one branch to the driver of its executor, and the messages that it has not taken.
-// Does not own: what its frames mean (remote-branch.ts), which of them may come (worker-conduct.ts).
+// Does not own: what its frames mean (remote-branch.ts), which of them may come (protocol-check.ts).
 // S1  A text that comes after the end, or from an earlier delivery, has no effect.
 // S2  A message belongs to the owner until the step that took it commits. What no commit took goes with the next
 //     delivery.
@@ -58,7 +58,7 @@ export class Submission {
   readonly #driver: ExecutorDriver
   readonly #branch: SubmittedBranch
   readonly #code: CodeRef
-  readonly #conduct: WorkerConduct
+  readonly #protocol: ProtocolCheck
   readonly #maxBytes: number
   /** Whether its driver carries bytes beside texts. */
   readonly #beside: boolean
@@ -84,7 +84,7 @@ export class Submission {
     this.#driver = driver
     this.#branch = branch
     this.#code = code
-    this.#conduct = new WorkerConduct(plan, task.key, branch)
+    this.#protocol = new ProtocolCheck(plan, task.key, branch)
     this.#maxBytes = maxFrameBytes
     this.#beside = driver.can.bytes === true
   }
@@ -135,7 +135,7 @@ export class Submission {
     this.#asked = 0
     const frame = startOf(this.#mail.map(({ data }) => data))
     const { text: start, bytes } = this.#sealed(frame)
-    this.#conduct.begin(frame)
+    this.#protocol.begin(frame)
     const root = this.#inPartition(topOf(this.#branch.origin).appId)
     const facts = { code: this.#code, path: this.#name, maxFrameBytes: this.#maxBytes, root }
     const incarnation = this.#branch.journal?.scope.incarnation
@@ -164,7 +164,7 @@ export class Submission {
     try {
       const frame = open(parcel, this.#maxBytes)
       assertUp(frame)
-      this.#conduct.check(frame)
+      this.#protocol.check(frame)
       this.#branch.receive(frame)
     } catch (error) {
       this.refuse(error)
@@ -195,14 +195,14 @@ export class Submission {
   send(frame: DownFrame): void {
     if (this.#branch.status !== 'running') return
     const { text, bytes } = this.#sealed(frame)
-    this.#conduct.sent(frame)
+    this.#protocol.sent(frame)
     this.#task?.send(text, bytes)
   }
 
   /** The same, with words in place of what is no data. */
   sendInWords(frame: DownFrame): void {
     if (this.#branch.status !== 'running') return
-    this.#conduct.sent(frame)
+    this.#protocol.sent(frame)
     const { text, bytes } = sealInWords(frame, this.#beside)
     this.#task?.send(text, bytes)
   }

@@ -559,7 +559,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     R1: ['../executor/fuzz › frames that were changed at random do no harm'],
     R2: ['../executor/trust › gives objects that are plain, whatever their keys are called'],
   },
-  'remote/worker-conduct.ts': {
+  'remote/protocol-check.ts': {
     V1: ['../executor/fuzz › frames that were changed at random do no harm'],
     V2: ['../executor/trust › that breaks the protocol at each delivery fails its branch as lost'],
     V3: ['../executor/trust › that sends more chunks than it has credit for is refused'],

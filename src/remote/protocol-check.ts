@@ -25,11 +25,11 @@ interface Judged {
 type Stored = Extract<JournalQuestion, { readonly do: 'step' }>['step']
 type Of<T extends UpFrame['type']> = Extract<UpFrame, { readonly type: T }>
 
-function breach(what: string): never {
+function violation(what: string): never {
   throw new TypeError(what)
 }
 
-export class WorkerConduct {
+export class ProtocolCheck {
   readonly #plan: Plan
   readonly #key: string
   readonly #branch: Judged
@@ -117,7 +117,7 @@ export class WorkerConduct {
       case 'pace':
         return this.#isAhead()
       case 'started':
-        if (this.#begun) breach('it began a second time')
+        if (this.#begun) violation('it began a second time')
         this.#begun = true
         return
       case 'ended':
@@ -134,32 +134,32 @@ export class WorkerConduct {
       case 'cancel':
         return this.#cancel(frame)
       case 'send':
-        if (frame.message.from !== this.#key) breach(`it sent a message as ${describeValue(frame.message.from)}`)
+        if (frame.message.from !== this.#key) violation(`it sent a message as ${describeValue(frame.message.from)}`)
         return
       case 'ask':
-        if (frame.id !== this.#questions++) breach(`its question has the number ${frame.id}`)
+        if (frame.id !== this.#questions++) violation(`its question has the number ${frame.id}`)
         return this.#question(frame.question)
       case 'acquire':
-        if (!this.#start.limited) breach('it asked for a permit of a limit that it does not share')
-        if (frame.id !== this.#permits++) breach(`its request for a permit has the number ${frame.id}`)
+        if (!this.#start.limited) violation('it asked for a permit of a limit that it does not share')
+        if (frame.id !== this.#permits++) violation(`its request for a permit has the number ${frame.id}`)
         return
       case 'withdraw':
-        if (frame.id >= this.#permits) breach(`it withdrew a request for a permit that it never made: ${frame.id}`)
+        if (frame.id >= this.#permits) violation(`it withdrew a request for a permit that it never made: ${frame.id}`)
         this.#held?.delete(frame.id) // it was on its way
         return
       case 'release':
-        if (this.#held?.delete(frame.id) !== true) breach('it gave back a permit that it never had')
+        if (this.#held?.delete(frame.id) !== true) violation('it gave back a permit that it never had')
         return
       case 'below':
-        if (this.#below?.delete(frame.id) !== true) breach(`it answered a cancel that nobody sent: ${frame.id}`)
+        if (this.#below?.delete(frame.id) !== true) violation(`it answered a cancel that nobody sent: ${frame.id}`)
         return
       case 'journal':
       case 'storeLost':
         if (this.#start.store === undefined && frame.type === 'journal')
-          breach('it stores, and nothing of it is stored')
+          violation('it stores, and nothing of it is stored')
         return
       case 'mismatch':
-        if (!first) breach('it refused its code after it had begun')
+        if (!first) violation('it refused its code after it had begun')
     }
   }
 
@@ -170,82 +170,83 @@ export class WorkerConduct {
       const at = path[i]
       return at?.map === map && at.visit === visit && at.key === key
     })
-    if (!fits || path.length < own.length + least) breach(`${what} "${printPath(path)}", which is not its own`)
+    if (!fits || path.length < own.length + least) violation(`${what} "${printPath(path)}", which is not its own`)
   }
 
   /** The number of the last message that it has seen. */
   #numbered(n: number): void {
-    if (n < this.#seen || n > this.#sent) breach(`it has seen the message ${n} of ${this.#sent}, after ${this.#seen}`)
+    if (n < this.#seen || n > this.#sent)
+      violation(`it has seen the message ${n} of ${this.#sent}, after ${this.#seen}`)
     this.#seen = n
   }
 
   #isAskedFor(type: EventType, tracked: boolean): void {
     const { watched, tracked: asked } = this.#start
-    if (tracked && !asked) breach(`it wants its event "${type}" recorded, and nobody records it`)
+    if (tracked && !asked) violation(`it wants its event "${type}" recorded, and nobody records it`)
     if (!watched && !asked && !this.#asked.includes(type) && type !== 'progress')
-      breach(`nobody asked for its event "${type}"`)
+      violation(`nobody asked for its event "${type}"`)
   }
 
   #isAhead(count = 1): void {
     this.#ahead += count
-    if (this.#ahead > this.#start.credit + BEYOND_DEEP) breach('it does not wait for its readers')
+    if (this.#ahead > this.#start.credit + BEYOND_DEEP) violation('it does not wait for its readers')
   }
 
   #chunk({ source, sequenceId, chunks, tracked }: Of<'chunk'>): void {
     this.#isAskedFor('chunk', tracked)
     this.#nodeOf(source, 'a chunk')
     const next = this.#branch.checkpoint.sequenceId + 1
-    if (sequenceId !== next) breach(`it has a chunk of the step ${sequenceId} in the step ${next}`)
+    if (sequenceId !== next) violation(`it has a chunk of the step ${sequenceId} in the step ${next}`)
     this.#own += chunks.length
-    if (this.#own > this.#start.credit + BEYOND) breach('it does not wait for the reader of its chunks')
+    if (this.#own > this.#start.credit + BEYOND) violation('it does not wait for the reader of its chunks')
     this.#isAhead(chunks.length)
   }
 
   #nodeOf(name: string, what: string) {
-    return this.#plan.graph.nodes.get(name) ?? breach(`it has ${what} of the unknown action ${describeValue(name)}`)
+    return this.#plan.graph.nodes.get(name) ?? violation(`it has ${what} of the unknown action ${describeValue(name)}`)
   }
 
   #step({ change, at, n, left }: Of<'step'>): void {
     const { checkpoint } = this.#branch
     const { graph } = this.#plan
     if (at.sequenceId !== checkpoint.sequenceId + 1)
-      breach(`its step has the number ${at.sequenceId}, after ${checkpoint.sequenceId}`)
+      violation(`its step has the number ${at.sequenceId}, after ${checkpoint.sequenceId}`)
     const { name, parts, edges, errorEdges } = this.#nodeOf(at.position ?? '', 'a step')
     const { next } = at
     if (next !== undefined && ![...edges, ...errorEdges].some(({ to }) => to.name === next))
-      breach(`it goes from "${name}" to ${describeValue(next)}, and no transition does`)
+      violation(`it goes from "${name}" to ${describeValue(next)}, and no transition does`)
     const { writes } = parts
     const { schema, freeze } = graph.rules
     const loose = schema !== undefined || !freeze // a schema may fill other keys, and code may change them in place
     const may = (key: string): boolean => writes.includes(key) || (loose && isKnown(key))
     const isKnown = (key: string): boolean => graph.keys.has(key) || Object.hasOwn(checkpoint.state, key)
     for (const key of Object.keys(change.set))
-      if (!may(key)) breach(`"${name}" wrote ${describeValue(key)}, which it does not declare`)
+      if (!may(key)) violation(`"${name}" wrote ${describeValue(key)}, which it does not declare`)
     for (const key of change.removed)
-      if (!may(key)) breach(`"${name}" removed ${describeValue(key)}, which it does not declare`)
+      if (!may(key)) violation(`"${name}" removed ${describeValue(key)}, which it does not declare`)
     this.#numbered(n)
-    for (const one of left) if (one > n) breach(`it left the message ${one} of ${n}`)
+    for (const one of left) if (one > n) violation(`it left the message ${one} of ${n}`)
   }
 
   #event({ event, tracked }: Of<'event'>): void {
     const { type, path, appId } = event
     this.#isAskedFor(type as EventType, tracked)
-    if ((path === undefined) !== (appId === undefined)) breach(`its event "${type}" has half an address`)
+    if ((path === undefined) !== (appId === undefined)) violation(`its event "${type}" has half an address`)
     if (path === undefined) return this.#ownEvent(event)
     this.#isOwn(path, `its event "${type}" comes from`, 1)
     if (type === 'chunk') this.#isAhead()
   }
 
   #ownEvent({ type, source }: EventData): void {
-    if (type === 'chunk') breach('a chunk of its own crosses as a frame of its own')
-    if (type === 'run.start' || type === 'run.end') breach(`a branch has no event "${type}"`)
+    if (type === 'chunk') violation('a chunk of its own crosses as a frame of its own')
+    if (type === 'run.start' || type === 'run.end') violation(`a branch has no event "${type}"`)
     if (typeof source === 'string' && source !== '') this.#nodeOf(source, `an event "${type}"`)
   }
 
   #cancel({ key, by, cause }: Of<'cancel'>): void {
     const bySibling = cause === 'context' && by === this.#key
     const ofItself = cause === 'app' && key === this.#key
-    if (!bySibling && !ofItself) breach(`it cancels ${describeValue(key)} as ${describeValue(by)}, by "${cause}"`)
+    if (!bySibling && !ofItself) violation(`it cancels ${describeValue(key)} as ${describeValue(by)}, by "${cause}"`)
   }
 
   #question(question: Question): void {
@@ -254,21 +255,21 @@ export class WorkerConduct {
       case 'turn':
         return
       case 'journal':
-        if (this.#start.store === undefined) breach('it stores, and nothing of it is stored')
+        if (this.#start.store === undefined) violation('it stores, and nothing of it is stored')
         if (question.app === 0 && question.question.do === 'step') this.#stored(question.question.step)
         return
       case 'retry':
-        if (attempts === 0) breach('it asks for another attempt, and has no retry')
+        if (attempts === 0) violation('it asks for another attempt, and has no retry')
         return
       case 'step':
-        if (!deep) breach('it tells of its steps, and nobody asked')
+        if (!deep) violation('it tells of its steps, and nobody asked')
         return this.#isOwn(question.path, 'its step is of')
       case 'carry':
-        if (!carriesSteps) breach('it asks for the texts of a step, and there are none')
+        if (!carriesSteps) violation('it asks for the texts of a step, and there are none')
         return this.#isOwn(question.path, 'it asks for the texts of')
       case 'hook': {
         const { index, hook, args } = question
-        if (hooks[index]?.hooks.includes(hook) !== true) breach(`it calls the interceptor ${index} for "${hook}"`)
+        if (hooks[index]?.hooks.includes(hook) !== true) violation(`it calls the interceptor ${index} for "${hook}"`)
         const path: unknown = Reflect.get(args, 'path')
         if (Array.isArray(path)) this.#isOwn(path as Path, 'its interceptor is called for')
       }
@@ -280,16 +281,16 @@ export class WorkerConduct {
     const { checkpoint } = this.#branch
     this.#nodeOf(action, 'a step')
     if (sequenceId !== checkpoint.sequenceId + 1)
-      breach(`its step has the number ${sequenceId}, after ${checkpoint.sequenceId}`)
+      violation(`its step has the number ${sequenceId}, after ${checkpoint.sequenceId}`)
   }
 
   #ended({ status, leaked }: Of<'ended'>): void {
     const { checkpoint, origin } = this.#branch
-    if (status === 'cancelled' && !this.#cancelled) breach('it ended as cancelled, and nobody cancelled it')
+    if (status === 'cancelled' && !this.#cancelled) violation('it ended as cancelled, and nobody cancelled it')
     if (status === 'finished' && checkpoint.next !== undefined)
-      breach(`it ended as finished, and "${checkpoint.next}" is next`)
+      violation(`it ended as finished, and "${checkpoint.next}" is next`)
     const own = printPath(origin.path)
     for (const { path } of leaked)
-      if (path !== own && !path.startsWith(`${own}/`)) breach(`it left code at "${path}", which is not its own`)
+      if (path !== own && !path.startsWith(`${own}/`)) violation(`it left code at "${path}", which is not its own`)
   }
 }
