@@ -20,7 +20,7 @@ import { carriedStepOf } from './start-frame.js'
 
 const HOOKS = ['beforeRun', 'afterRun', 'beforeStep', 'afterStep', 'beforeBranch', 'afterBranch'] as const
 type Hook = (args: object, outcome?: Outcome) => unknown
-type Asking = Extract<UpFrame, { readonly type: 'ask' | 'pace' | 'acquire' | 'withdraw' | 'release' }>
+type RequestFrame = Extract<UpFrame, { readonly type: 'ask' | 'pace' | 'acquire' | 'withdraw' | 'release' }>
 
 /** A branch, as its questions are answered. */
 interface AnsweredBranch {
@@ -79,7 +79,7 @@ export class BranchAnswers {
     }))
   }
 
-  receive(frame: Asking): void {
+  receive(frame: RequestFrame): void {
     switch (frame.type) {
       case 'ask':
         return void this.#answer(frame.id, frame.question)
