@@ -3,7 +3,7 @@ import { classOf } from '../state/classes.js'
 import { isChecked, privateCopyOf, type State } from '../state/freeze.js'
 import { kindOf, nonDataPart } from '../state/kind.js'
 import { SerializationError } from '../store-errors.js'
-import { BytesIn, BytesOut, type Parcel } from './beside.js'
+import { BytesIn, BytesOut, type Encoded } from './attached-bytes.js'
 import { base64, fromBytes } from './bytes.js'
 import { errorParts } from './error-form.js'
 import { Held } from './held.js'
@@ -43,20 +43,20 @@ export const plainOf = (value: unknown, path: string): unknown =>
   tagged(value, path, { above: new Set(), replace: undefined })
 
 /**
- * A value as text, and large bytes beside it. {@link decodeParcel} reads both; stores have no place for bytes.
- * @param beside false where all bytes become text
+ * A value as text, and large bytes beside it. {@link decodeWithBytes} reads both; stores have no place for bytes.
+ * @param carriesBytes false where all bytes become text
  * @throws {SerializationError} as {@link encode} throws it
  */
-export function encodeParcel(value: unknown, beside: boolean): Parcel {
-  const out = beside ? new BytesOut() : undefined
-  const text = JSON.stringify(tagged(value, '', { above: new Set(), replace: undefined, beside: out }))
+export function encodeWithBytes(value: unknown, carriesBytes: boolean): Encoded {
+  const out = carriesBytes ? new BytesOut() : undefined
+  const text = JSON.stringify(tagged(value, '', { above: new Set(), replace: undefined, bytesOut: out }))
   return { text, bytes: out?.bytes }
 }
 
 /** The same for a value that must cross: each part that cannot be encoded becomes its description. */
-export function describedParcel(value: unknown, beside: boolean): Parcel {
-  const out = beside ? new BytesOut() : undefined
-  const text = JSON.stringify(lossy(value, { above: new Set(), replace: describeValue, beside: out }))
+export function describedWithBytes(value: unknown, carriesBytes: boolean): Encoded {
+  const out = carriesBytes ? new BytesOut() : undefined
+  const text = JSON.stringify(lossy(value, { above: new Set(), replace: describeValue, bytesOut: out }))
   return { text, bytes: out?.bytes }
 }
 
@@ -73,7 +73,7 @@ interface EncodeContext {
   /** Replaces a part that cannot be stored; undefined if such a part is an error. */
   readonly replace: ((odd: unknown) => unknown) | undefined
   /** Takes large bytes; undefined where all bytes become text. */
-  readonly beside?: BytesOut | undefined
+  readonly bytesOut?: BytesOut | undefined
 }
 
 function lossy(value: unknown, context: EncodeContext): unknown {
@@ -107,13 +107,13 @@ export function decode(text: string): unknown {
 
 /**
  * Decodes a text whose large bytes are beside it. They become parts of the value.
- * @throws {Error} for a text that does not come from {@link encodeParcel}, or comes with other bytes
+ * @throws {Error} for a text that does not come from {@link encodeWithBytes}, or comes with other bytes
  */
-export function decodeParcel({ text, bytes }: Parcel): unknown {
+export function decodeWithBytes({ text, bytes }: Encoded): unknown {
   if (bytes === undefined) return decode(text)
-  const beside = new BytesIn(bytes)
-  const value = revive(JSON.parse(text), (stored) => beside.read(stored))
-  beside.assertTaken()
+  const bytesIn = new BytesIn(bytes)
+  const value = revive(JSON.parse(text), (stored) => bytesIn.read(stored))
+  bytesIn.assertTaken()
   return value
 }
 
@@ -178,12 +178,12 @@ function tagged(value: unknown, path: string, context: EncodeContext): unknown {
 }
 
 function container(value: object, path: string, context: EncodeContext): unknown {
-  const { above, replace, beside } = context
+  const { above, replace, bytesOut } = context
   if (above.has(value)) throw new SerializationError(path, 'a circular reference')
   above.add(value)
   try {
     const inner: Inner = (item, at) => (replace === undefined ? tagged(item, at, context) : lossy(item, context))
-    return form(privateCopyOf(value), path, inner, beside)
+    return form(privateCopyOf(value), path, inner, bytesOut)
   } finally {
     above.delete(value)
   }
@@ -192,7 +192,7 @@ function container(value: object, path: string, context: EncodeContext): unknown
 type Bytes = ArrayBufferView | ArrayBuffer
 type Inner = (item: unknown, path: string) => unknown
 
-function form(value: object, path: string, inner: Inner, beside: BytesOut | undefined): unknown {
+function form(value: object, path: string, inner: Inner, bytesOut: BytesOut | undefined): unknown {
   if (value instanceof Held) return heldForm(value, path, inner)
   const kind = kindOf(value)
   const odd = kind && nonDataPart(value, kind)
@@ -209,7 +209,7 @@ function form(value: object, path: string, inner: Inner, beside: BytesOut | unde
     case 'set':
       return { $: 'set', v: [...(value as ReadonlySet<unknown>)].map((item, i) => inner(item, `${path}.values[${i}]`)) }
     case 'bytes':
-      return beside?.formOf(value as Bytes) ?? { $: 'bytes', ...fromBytes(value as Bytes) }
+      return bytesOut?.formOf(value as Bytes) ?? { $: 'bytes', ...fromBytes(value as Bytes) }
     case 'class': {
       const known = classOf(value)
       return { $: 'class', n: known?.name, v: inner(known?.save(value), path) }

@@ -1,5 +1,5 @@
-import type { Parcel } from '../codec/beside.js'
-import { encodeParcel } from '../codec/encode.js'
+import type { Encoded } from '../codec/attached-bytes.js'
+import { encodeWithBytes } from '../codec/encode.js'
 import { macrotask } from '../internal/platform.js'
 import { assertFits } from './frame-size.js'
 
@@ -25,27 +25,27 @@ const FULL = 64 * 1024
 const TAIL = ']}'
 
 export class ChunkBatch {
-  readonly #send: (parcel: Parcel) => void
+  readonly #send: (encoded: Encoded) => void
   readonly #most: number
-  readonly #beside: boolean
+  readonly #carriesBytes: boolean
   /** The frame without its chunks. */
   #head = ''
   /** What chunks of one frame share. */
   #shared: ChunkData | undefined
   #chunks = ''
-  #bytes: Parcel['bytes']
+  #bytes: Encoded['bytes']
   #scheduled = false
 
-  /** @param most the most bytes that a frame may take @param beside whether bytes may go beside its text */
-  constructor(send: (parcel: Parcel) => void, most: number, beside: boolean) {
+  /** @param most the most bytes that a frame may take @param carriesBytes whether bytes may go beside its text */
+  constructor(send: (encoded: Encoded) => void, most: number, carriesBytes: boolean) {
     this.#send = send
     this.#most = most
-    this.#beside = beside
+    this.#carriesBytes = carriesBytes
   }
 
   /** @throws {SerializationError} for a chunk that is no data @throws {RangeError} for one that is too large for a frame */
   add(data: ChunkData): void {
-    const chunk = encodeParcel(data.chunk, this.#beside) // G1
+    const chunk = encodeWithBytes(data.chunk, this.#carriesBytes) // G1
     if (!this.#takes(data, chunk)) {
       this.flush()
       this.#begin(data, chunk)
@@ -53,14 +53,14 @@ export class ChunkBatch {
     if (this.#chunks.length >= FULL || this.#bytes !== undefined) this.flush() // G3
   }
 
-  #takes({ source, sequenceId, tracked, skipped }: ChunkData, chunk: Parcel): boolean {
+  #takes({ source, sequenceId, tracked, skipped }: ChunkData, chunk: Encoded): boolean {
     const shared = this.#shared
     if (shared === undefined || skipped > 0 || chunk.bytes !== undefined) return false
     if (shared.source !== source || shared.sequenceId !== sequenceId || shared.tracked !== tracked) return false
     return (this.#head.length + this.#chunks.length + chunk.text.length + 3) * 3 <= this.#most // G3
   }
 
-  #begin(data: ChunkData, { text: chunk, bytes }: Parcel): void {
+  #begin(data: ChunkData, { text: chunk, bytes }: Encoded): void {
     const { chunk: _chunk, ...shared } = data
     const head = `${JSON.stringify({ type: 'chunk', ...shared }).slice(0, -1)},"chunks":[`
     assertFits({ text: `${head}${chunk}${TAIL}`, bytes }, this.#most)
@@ -81,9 +81,9 @@ export class ChunkBatch {
   /** Sends what is there (G2). */
   flush(): void {
     if (this.#shared === undefined) return
-    const parcel = { text: `${this.#head}${this.#chunks}${TAIL}`, bytes: this.#bytes }
+    const encoded = { text: `${this.#head}${this.#chunks}${TAIL}`, bytes: this.#bytes }
     this.drop()
-    this.#send(parcel)
+    this.#send(encoded)
   }
 
   /** The branch was stopped: nothing of it is sent any more. */

@@ -1,7 +1,7 @@
 import type { Message, Received } from '../action/message.js'
 import { isOutside, sealMessage } from '../action/message.js'
-import { assertBytes, type Parcel } from '../codec/beside.js'
-import { decodeParcel, describedParcel, encodeParcel, isAsIs } from '../codec/encode.js'
+import { assertBytes, type Encoded } from '../codec/attached-bytes.js'
+import { decodeWithBytes, describedWithBytes, encodeWithBytes, isAsIs } from '../codec/encode.js'
 import * as errors from '../errors.js'
 import type { Plan } from '../graph/plan.js'
 import { defined } from '../internal/defined.js'
@@ -22,26 +22,26 @@ import type { EventData, MessageData, UpFrame } from './frames.js'
 
 /**
  * A frame as it crosses.
- * @param beside whether the channel carries bytes beside texts
+ * @param carriesBytes whether the channel carries bytes beside texts
  * @throws {SerializationError} for a value that is no data
  */
-export function seal(frame: object, beside: boolean): Parcel {
-  for (const value of Object.values(frame)) if (!isAsIs(value)) return encodeParcel(frame, beside)
+export function seal(frame: object, carriesBytes: boolean): Encoded {
+  for (const value of Object.values(frame)) if (!isAsIs(value)) return encodeWithBytes(frame, carriesBytes)
   return { text: JSON.stringify(frame), bytes: undefined } // the frame itself was made here: only its values are looked through
 }
 
 /** The same, with words in place of values that are no data. */
-export const sealInWords = describedParcel
+export const sealInWords = describedWithBytes
 
 /**
  * The frame of a text, and of the bytes beside it. Both may come from anywhere.
  * @param most the most bytes that it takes
  * @throws {SyntaxError | SerializationError | TypeError | RangeError} for what no frame was made of, or a frame that is too large
  */
-export function open(parcel: Parcel, most: number): unknown {
-  if (parcel.bytes !== undefined) assertBytes(parcel.bytes)
-  assertFits(parcel, most)
-  return decodeParcel(parcel)
+export function open(encoded: Encoded, most: number): unknown {
+  if (encoded.bytes !== undefined) assertBytes(encoded.bytes)
+  assertFits(encoded, most)
+  return decodeWithBytes(encoded)
 }
 
 const classes = new Map<string, object>(

@@ -1,4 +1,4 @@
-import type { Parcel } from '../codec/beside.js'
+import type { Encoded } from '../codec/attached-bytes.js'
 
 /** The most that one frame takes, its text and the bytes beside it, where nothing else is chosen. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -7,9 +7,9 @@ export const MAX_FRAME_BYTES = 64 * 1024 * 1024
 const MOST_BYTES = 3
 
 /** @throws {RangeError} for a frame that is larger than it may be */
-export function assertFits({ text, bytes: beside = [] }: Parcel, most: number): void {
+export function assertFits({ text, bytes: attached = [] }: Encoded, most: number): void {
   const { length } = text
-  const least = beside.reduce((sum, { byteLength }) => sum + byteLength, length)
+  const least = attached.reduce((sum, { byteLength }) => sum + byteLength, length)
   if (least + length * (MOST_BYTES - 1) <= most) return
   const bytes = least > most ? least : least - length + new TextEncoder().encode(text).length
   if (bytes <= most) return

@@ -1,5 +1,5 @@
 import { printPath } from '../action/context.js'
-import type { Parcel } from '../codec/beside.js'
+import type { Encoded } from '../codec/attached-bytes.js'
 import type { CodeRef, ExecutorDriver, Loss, SubmittedTask, TaskData } from '../executor/driver.js'
 import { monotonicNow } from '../internal/clock.js'
 import { defined } from '../internal/defined.js'
@@ -61,7 +61,7 @@ export class Submission {
   readonly #protocol: ProtocolCheck
   readonly #maxBytes: number
   /** Whether its driver carries bytes beside texts. */
-  readonly #beside: boolean
+  readonly #carriesBytes: boolean
   /** The delivery whose worker broke the protocol. */
   #broken = 0
   #mail: SentMessage[] = []
@@ -86,7 +86,7 @@ export class Submission {
     this.#code = code
     this.#protocol = new ProtocolCheck(plan, task.key, branch)
     this.#maxBytes = maxFrameBytes
-    this.#beside = driver.can.bytes === true
+    this.#carriesBytes = driver.can.bytes === true
   }
 
   /** Its printed path, for messages. */
@@ -145,10 +145,11 @@ export class Submission {
       ...facts,
       ...defined({ incarnation }),
       start,
-      ...(this.#beside && { bytes: bytes ?? [] }),
+      ...(this.#carriesBytes && { bytes: bytes ?? [] }),
     }
     this.#task = this.#driver.submit(task, {
-      receive: (text, beside) => void (isPast() || this.#broken === delivery || this.#read({ text, bytes: beside })),
+      receive: (text, attached) =>
+        void (isPast() || this.#broken === delivery || this.#read({ text, bytes: attached })),
       lost: (loss) => void (isPast() || this.#branch.lost(loss)),
     })
   }
@@ -160,9 +161,9 @@ export class Submission {
     this.#mail = left.map(({ data }, i) => ({ n: i + 1, data }))
   }
 
-  #read(parcel: Parcel): void {
+  #read(encoded: Encoded): void {
     try {
-      const frame = open(parcel, this.#maxBytes)
+      const frame = open(encoded, this.#maxBytes)
       assertUp(frame)
       this.#protocol.check(frame)
       this.#branch.receive(frame)
@@ -185,10 +186,10 @@ export class Submission {
   }
 
   /** @throws {SerializationError} for a value that is no data @throws {RangeError} for more than a frame takes */
-  #sealed(frame: DownFrame): Parcel {
-    const parcel = seal(frame, this.#beside)
-    assertFits(parcel, this.#maxBytes)
-    return parcel
+  #sealed(frame: DownFrame): Encoded {
+    const encoded = seal(frame, this.#carriesBytes)
+    assertFits(encoded, this.#maxBytes)
+    return encoded
   }
 
   /** @throws {SerializationError} for a value that is no data @throws {RangeError} for more than a frame takes */
@@ -203,7 +204,7 @@ export class Submission {
   sendInWords(frame: DownFrame): void {
     if (this.#branch.status !== 'running') return
     this.#protocol.sent(frame)
-    const { text, bytes } = sealInWords(frame, this.#beside)
+    const { text, bytes } = sealInWords(frame, this.#carriesBytes)
     this.#task?.send(text, bytes)
   }
 

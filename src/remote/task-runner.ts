@@ -1,4 +1,4 @@
-import type { Parcel } from '../codec/beside.js'
+import type { Encoded } from '../codec/attached-bytes.js'
 import type { CodeRef, TaskData } from '../executor/driver.js'
 import { codeFingerprint, outlineOf } from '../executor/outline.js'
 import { type FoundCode, findCode, isRegistry, type Registry } from '../executor/registry.js'
@@ -85,7 +85,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
 /** A task that is there: its branch once its code is loaded, and texts that came before. */
 interface Entry {
   branch: WorkerBranch | undefined
-  readonly early: Parcel[]
+  readonly early: Encoded[]
   readonly maxFrameBytes: number
   /** Its chunks that have not left. */
   readonly chunks: ChunkBatch
@@ -112,7 +112,7 @@ class Runner implements TaskRunner {
     const { id, code } = task
     if (this.#tasks.has(id)) return // W3
     const { maxFrameBytes } = task
-    const send = ({ text, bytes }: Parcel): void => this.#options.send(id, text, false, bytes)
+    const send = ({ text, bytes }: Encoded): void => this.#options.send(id, text, false, bytes)
     const chunks = new ChunkBatch(send, maxFrameBytes, task.bytes !== undefined)
     const entry: Entry = { branch: undefined, early: [], maxFrameBytes, chunks }
     this.#tasks.set(id, entry)
@@ -184,7 +184,7 @@ class Runner implements TaskRunner {
       const start = open({ text: task.start, bytes: task.bytes }, task.maxFrameBytes)
       assertStart(start)
       entry.branch = this.#make(entry, start, code, task)
-      for (const parcel of entry.early.splice(0)) this.#follow(id, entry, parcel) // W2
+      for (const encoded of entry.early.splice(0)) this.#follow(id, entry, encoded) // W2
       entry.branch.begin()
     } catch (error) {
       this.#fail(id, entry, error)
@@ -196,7 +196,7 @@ class Runner implements TaskRunner {
     const { registry } = task.code
     const { send, clock, random } = this.#options
     const { chunks } = entry
-    const beside = task.bytes !== undefined
+    const carriesBytes = task.bytes !== undefined
     return new WorkerBranch(start, {
       settings: { clock, random },
       code,
@@ -204,13 +204,13 @@ class Runner implements TaskRunner {
       sendChunk: (chunk) => chunks.add(chunk),
       send: (frame) => {
         chunks.flush()
-        const parcel = seal(frame, beside)
-        assertFits(parcel, maxFrameBytes)
-        send(id, parcel.text, start.timed && frame.type === 'started', parcel.bytes)
+        const encoded = seal(frame, carriesBytes)
+        assertFits(encoded, maxFrameBytes)
+        send(id, encoded.text, start.timed && frame.type === 'started', encoded.bytes)
       },
       sendInWords: (frame) => {
         chunks.flush()
-        const { text, bytes } = sealInWords(frame, beside)
+        const { text, bytes } = sealInWords(frame, carriesBytes)
         send(id, text, false, bytes)
       },
       keep: (progress) => (registry === LOCAL ? keepHere(progress) : undefined),
@@ -223,9 +223,9 @@ class Runner implements TaskRunner {
     })
   }
 
-  #follow(id: string, entry: Entry, parcel: Parcel): void {
+  #follow(id: string, entry: Entry, encoded: Encoded): void {
     try {
-      const frame = open(parcel, entry.maxFrameBytes)
+      const frame = open(encoded, entry.maxFrameBytes)
       assertDown(frame)
       entry.branch?.receive(frame)
     } catch (error) {

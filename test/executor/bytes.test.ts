@@ -3,7 +3,7 @@ import { createApplication, defineMessage, defineState, type } from 'teasel'
 import { createExecutor, createTaskRunner, type TaskData, type TaskOwner } from 'teasel/executor'
 import { registerClass } from 'teasel/persistence'
 import { describe, expect, it } from 'vitest'
-import { decode, decodeParcel, encodeParcel } from '../../src/codec/encode.js'
+import { decode, decodeWithBytes, encodeWithBytes } from '../../src/codec/encode.js'
 import { Pool } from '../../src/pool/pool.js'
 import type { Transport, WorkerEvents } from '../../src/pool/transport.js'
 import { type Mangle, rogue } from '../support/channel/rogue.js'
@@ -38,11 +38,11 @@ describe('a value with large bytes', () => {
       picture: new Picture(counted(LARGE, 4)),
       $: 'tag',
     }
-    const { text, bytes } = encodeParcel(value, true)
+    const { text, bytes } = encodeWithBytes(value, true)
 
     expect([text.length < LARGE, bytes?.length]).toEqual([true, 12])
-    expect(decodeParcel({ text, bytes })).toStrictEqual(value)
-    expect(decode(encodeParcel(value, false).text)).toStrictEqual(value)
+    expect(decodeWithBytes({ text, bytes })).toStrictEqual(value)
+    expect(decode(encodeWithBytes(value, false).text)).toStrictEqual(value)
   })
 
   it('comes back as it was, whatever its form and the size of its bytes', () => {
@@ -57,30 +57,30 @@ describe('a value with large bytes', () => {
       map: fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 2 }).map((entries) => new Map(entries)),
     }))
     fc.assert(
-      fc.property(value, (one) => void expect(decodeParcel(encodeParcel(one, true))).toStrictEqual(one)),
+      fc.property(value, (one) => void expect(decodeWithBytes(encodeWithBytes(one, true))).toStrictEqual(one)),
       { numRuns: 100 },
     )
   })
 
   it('shares no bytes with its copy, at either end', () => {
     const sent = counted(LARGE)
-    const { text, bytes = [] } = encodeParcel({ sent }, true)
+    const { text, bytes = [] } = encodeWithBytes({ sent }, true)
     sent[0] = 99
-    const { sent: received } = decodeParcel({ text, bytes }) as { readonly sent: Uint8Array }
+    const { sent: received } = decodeWithBytes({ text, bytes }) as { readonly sent: Uint8Array }
 
     expect([received[0], received.buffer === bytes[0], received.byteLength]).toEqual([0, true, LARGE])
   })
 
   it('takes no bytes along for a part that becomes words', () => {
     const body = { bytes: counted(LARGE), close() {} }
-    const { text, bytes } = encodeParcel(Object.assign(new Error('x'), { body, rest: counted(LARGE, 7) }), true)
+    const { text, bytes } = encodeWithBytes(Object.assign(new Error('x'), { body, rest: counted(LARGE, 7) }), true)
 
     expect(bytes?.length).toBe(1)
-    expect(decodeParcel({ text, bytes })).toMatchObject({ body: 'an object', rest: counted(LARGE, 7) })
+    expect(decodeWithBytes({ text, bytes })).toMatchObject({ body: 'an object', rest: counted(LARGE, 7) })
   })
 
   it('cannot be read from its text alone', () => {
-    expect(() => decode(encodeParcel([counted(LARGE)], true).text)).toThrow('The text does not come from encode')
+    expect(() => decode(encodeWithBytes([counted(LARGE)], true).text)).toThrow('The text does not come from encode')
   })
 })
 

@@ -860,7 +860,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'adapters/sqlite/wait-questions.ts': {
     W1: ['../persistence/summaries-agree › answers any questions after any calls'],
   },
-  'codec/beside.ts': {
+  'codec/attached-bytes.ts': {
     B1: ['../executor/bytes › shares no bytes with its copy, at either end'],
     B2: [
       '../executor/trust › that gets bytes which no frame names fails its task, and no other',

@@ -7,7 +7,7 @@ import { bytesOf, type StoredBytes, toBytes } from './bytes.js'
 // B2  The text names each of the bytes once. Others are refused, and so is a name without bytes.
 
 /** A text, and the bytes that it names; undefined for none. */
-export interface Parcel {
+export interface Encoded {
   readonly text: string
   readonly bytes: readonly ArrayBuffer[] | undefined
 }
@@ -22,7 +22,7 @@ const LEAST = 4 * 1024
 export class BytesOut {
   #list: ArrayBuffer[] | undefined
 
-  get bytes(): Parcel['bytes'] {
+  get bytes(): Encoded['bytes'] {
     return this.#list
   }
 
