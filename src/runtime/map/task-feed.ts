@@ -4,7 +4,7 @@ import type { TaskSource } from '../../parallel/fan-out.js'
 import type { BranchTask } from '../../parallel/task.js'
 
 /** The answer of a feed: a task, none yet, or none any more. */
-export type Fed = BranchTask | 'later' | 'end'
+export type NextTask = BranchTask | 'later' | 'end'
 
 /**
  * The tasks of one map, one at a time, pulled on demand.
@@ -45,7 +45,7 @@ export class TaskFeed {
   }
 
   /** @throws the error of the source, with the number of branches before it */
-  next(): Fed {
+  next(): NextTask {
     if (this.#fault !== undefined) throw this.#fault.error
     const arrived = this.#arrived.shift()
     if (arrived !== undefined) return arrived
