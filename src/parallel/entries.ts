@@ -21,7 +21,7 @@ export type Entries<T> =
   | { readonly kind: 'pulled'; readonly waits: true; readonly iterator: AsyncIterator<T> }
 
 /** An entry with its name in a record; undefined for other sources. */
-export interface Placed {
+export interface KeyedEntry {
   readonly entry: unknown
   readonly name: string | undefined
 }
@@ -31,14 +31,14 @@ export interface Placed {
  * @param option name of the option, for messages: `states`
  * @throws {ContractError} for a value that is not a source
  */
-export function entriesOf(subject: string, option: string, items: unknown): Entries<Placed> {
+export function entriesOf(subject: string, option: string, items: unknown): Entries<KeyedEntry> {
   if (Array.isArray(items)) {
     const list = items as readonly unknown[]
     return { kind: 'known', length: list.length, at: (i) => ({ entry: list[i], name: undefined }) }
   }
   if (isAsyncIterable(items))
-    return { kind: 'pulled', waits: true, iterator: placedAsync(items[Symbol.asyncIterator]()) }
-  if (isIterable(items)) return { kind: 'pulled', waits: false, iterator: placed(items[Symbol.iterator]()) }
+    return { kind: 'pulled', waits: true, iterator: keyedAsync(items[Symbol.asyncIterator]()) }
+  if (isIterable(items)) return { kind: 'pulled', waits: false, iterator: keyed(items[Symbol.iterator]()) }
   if (isPlainObject(items)) {
     const names = Object.keys(items)
     return { kind: 'known', length: names.length, at: (i) => ({ entry: items[names[i] ?? ''], name: names[i] }) }
@@ -53,7 +53,7 @@ export function entriesOf(subject: string, option: string, items: unknown): Entr
 }
 
 /** Wraps an iterator's values, and forwards `return`. */
-function placed(iterator: Iterator<unknown>): Iterator<Placed> {
+function keyed(iterator: Iterator<unknown>): Iterator<KeyedEntry> {
   return {
     next: () => wrap(iterator.next()),
     return: () => {
@@ -63,7 +63,7 @@ function placed(iterator: Iterator<unknown>): Iterator<Placed> {
   }
 }
 
-function placedAsync(iterator: AsyncIterator<unknown>): AsyncIterator<Placed> {
+function keyedAsync(iterator: AsyncIterator<unknown>): AsyncIterator<KeyedEntry> {
   return {
     next: async () => wrap(await iterator.next()),
     return: async () => {
@@ -73,14 +73,14 @@ function placedAsync(iterator: AsyncIterator<unknown>): AsyncIterator<Placed> {
   }
 }
 
-function wrap(result: IteratorResult<unknown>): IteratorResult<Placed> {
+function wrap(result: IteratorResult<unknown>): IteratorResult<KeyedEntry> {
   return result.done === true
     ? { done: true, value: undefined }
     : { done: false, value: { entry: result.value, name: undefined } }
 }
 
 /** The explicit key of an entry, without parsing the rest of it. */
-export function keyOfEntry({ entry, name }: Placed): string | undefined {
+export function keyOfEntry({ entry, name }: KeyedEntry): string | undefined {
   const options: unknown = Array.isArray(entry) ? entry[1] : undefined
   return isPlainObject(options) && typeof options['key'] === 'string' ? options['key'] : name
 }
@@ -91,7 +91,7 @@ const OPTIONS = `key inputs executor ${FAILURE_OPTIONS}`.split(' ')
  * Separates an entry from its options: `thing` or `[thing, { key, inputs, retry, timeoutMs, fallback }]`.
  * @throws {ContractError} for options of another shape
  */
-export function parseEntry(subject: string, option: string, { entry, name }: Placed): ParsedEntry {
+export function parseEntry(subject: string, option: string, { entry, name }: KeyedEntry): ParsedEntry {
   if (!Array.isArray(entry)) return { thing: entry, key: name, inputs: undefined, executor: undefined, ...NO_POLICY }
   const [thing, options] = entry as readonly unknown[]
   if (entry.length !== 2 || !isPlainObject(options)) {

@@ -6,7 +6,7 @@ import { describeValue } from '../internal/guards.js'
 import type { Name } from '../internal/type-tools.js'
 import type { State } from '../state/freeze.js'
 import { assertTrackerChoice, type TrackedMap, type TrackerChoice } from './branch-tracker.js'
-import type { Entries, Placed } from './entries.js'
+import type { Entries, KeyedEntry } from './entries.js'
 import { compileFold, type Fold, type LooseFold } from './fold.js'
 import { checkCount, type Limit, type Permits, semaphoreOf } from './limit.js'
 import { checkPolicy, policyName, type SettlePolicy } from './settle.js'
@@ -105,10 +105,10 @@ export interface FanOutArgs {
 
 /** How a map finds its branches: its entries, and the conversion of each. */
 export interface TaskSource {
-  readonly entries: Entries<Placed>
-  readonly toTask: (placed: Placed, index: number) => BranchTask
+  readonly entries: Entries<KeyedEntry>
+  readonly toTask: (placed: KeyedEntry, index: number) => BranchTask
   /** The explicit key of an entry; undefined when its position is the key. */
-  readonly keyOf: (placed: Placed) => string | undefined
+  readonly keyOf: (placed: KeyedEntry) => string | undefined
 }
 
 /** Where branches come from, as declared. */

@@ -13,7 +13,7 @@ import {
   type TaskSource,
 } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
-import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
+import type { EntryOf, IsRecord, ItemsOf, OwnInputs, ThingOf } from './source.js'
 import type { BranchTypeOf } from './task.js'
 
 /** Keys that a branch needs and `Start` lacks, or has with another type. */
@@ -33,7 +33,7 @@ export type SharedState<Needs, Start, Args> = [MissingKeys<Needs, Start>] extend
 
 export type NeedsOfAll<E> = Flat<UnionToIntersection<E extends unknown ? NeedsOf<ThingOf<E>> : never>>
 export type ActionTypes<Src, Start> =
-  Keyed<Src> extends true
+  IsRecord<Src> extends true
     ? { readonly [K in Name<ItemsOf<Src>>]: BranchTypeOf<ThingOf<ItemsOf<Src>[K]>, Start> }
     : { readonly [key: string]: BranchTypeOf<ThingOf<EntryOf<Src>>, Start> }
 type InputsLeft<E> = E extends unknown ? Omit<InputsOf<ThingOf<E>>, OwnInputs<E>> : never

@@ -3,7 +3,7 @@ import { overPolicy } from '../action/retry.js'
 import type { Name } from '../internal/type-tools.js'
 import type { ReadsOf } from '../state/keys.js'
 import { acceptedBy, assertRunnable, BranchStates, callSource, toTask } from './branch-state.js'
-import { type Entries, entriesOf, keyOfEntry, type ParsedEntry, type Placed, parseEntry } from './entries.js'
+import { type Entries, entriesOf, type KeyedEntry, keyOfEntry, type ParsedEntry, parseEntry } from './entries.js'
 import {
   type BranchSource,
   createFanOut,
@@ -13,13 +13,13 @@ import {
   type TaskSource,
 } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
-import type { EntryOf, ItemsOf, Keyed, ThingOf } from './source.js'
+import type { EntryOf, IsRecord, ItemsOf, ThingOf } from './source.js'
 import type { BranchTypeOf } from './task.js'
 
 /** Branch types of a product: `action.state` where both sources are records. */
 export type ProductTypes<Acts, Src, Start> =
-  Keyed<Acts> extends true
-    ? Keyed<Src> extends true
+  IsRecord<Acts> extends true
+    ? IsRecord<Src> extends true
       ? {
           readonly [A in Name<ItemsOf<Acts>> as `${A}.${Name<ItemsOf<Src>>}`]: BranchTypeOf<
             ThingOf<ItemsOf<Acts>[A]>,
@@ -54,8 +54,8 @@ export interface MapActionsAndStatesOptions<
 type Loose = Parameters<typeof createFanOut>[0] & { readonly actions: unknown; readonly states: unknown }
 
 interface Pair {
-  readonly action: Placed
-  readonly state: Placed
+  readonly action: KeyedEntry
+  readonly state: KeyedEntry
   readonly at: readonly [number, number]
 }
 
@@ -98,12 +98,12 @@ function join(action: ParsedEntry, state: ParsedEntry, [a, s]: readonly [number,
   }
 }
 
-const place = (action: Placed, state: Placed, a: number, s: number): Placed => ({
+const place = (action: KeyedEntry, state: KeyedEntry, a: number, s: number): KeyedEntry => ({
   entry: { action, state, at: [a, s] } satisfies Pair,
   name: undefined,
 })
 
-function product(actions: Entries<Placed>, states: Entries<Placed>): Entries<Placed> {
+function product(actions: Entries<KeyedEntry>, states: Entries<KeyedEntry>): Entries<KeyedEntry> {
   if (actions.kind === 'known' && states.kind === 'known') {
     const wide = states.length
     return {
@@ -121,15 +121,15 @@ function product(actions: Entries<Placed>, states: Entries<Placed>): Entries<Pla
   return { kind: 'pulled', waits: false, iterator: pairs(actions, states) }
 }
 
-const pulledLate = (source: Entries<Placed>): boolean => source.kind === 'pulled' && source.waits
+const pulledLate = (source: Entries<KeyedEntry>): boolean => source.kind === 'pulled' && source.waits
 
-function* each(source: Entries<Placed>): Generator<Placed, void, void> {
+function* each(source: Entries<KeyedEntry>): Generator<KeyedEntry, void, void> {
   if (source.kind === 'known') for (let i = 0; i < source.length; i++) yield source.at(i)
   else if (!source.waits) yield* { [Symbol.iterator]: () => source.iterator }
 }
 
-function* pairs(actions: Entries<Placed>, states: Entries<Placed>): Generator<Placed, void, void> {
-  const kept: Placed[] = []
+function* pairs(actions: Entries<KeyedEntry>, states: Entries<KeyedEntry>): Generator<KeyedEntry, void, void> {
+  const kept: KeyedEntry[] = []
   let a = 0
   for (const action of each(actions)) {
     let s = 0
@@ -141,13 +141,16 @@ function* pairs(actions: Entries<Placed>, states: Entries<Placed>): Generator<Pl
   }
 }
 
-async function* eachAsync(source: Entries<Placed>): AsyncGenerator<Placed, void, void> {
+async function* eachAsync(source: Entries<KeyedEntry>): AsyncGenerator<KeyedEntry, void, void> {
   if (source.kind === 'known' || !source.waits) yield* each(source)
   else yield* { [Symbol.asyncIterator]: () => source.iterator }
 }
 
-async function* pairsAsync(actions: Entries<Placed>, states: Entries<Placed>): AsyncGenerator<Placed, void, void> {
-  const kept: Placed[] = []
+async function* pairsAsync(
+  actions: Entries<KeyedEntry>,
+  states: Entries<KeyedEntry>,
+): AsyncGenerator<KeyedEntry, void, void> {
+  const kept: KeyedEntry[] = []
   let a = 0
   for await (const action of eachAsync(actions)) {
     let s = 0

@@ -14,7 +14,7 @@ import {
 } from './fan-out.js'
 import type { UpdateOver } from './map-actions.js'
 import type { SettlePolicy } from './settle.js'
-import type { EntryOf, ItemsOf, Keyed, OwnInputs, ThingOf } from './source.js'
+import type { EntryOf, IsRecord, ItemsOf, OwnInputs, ThingOf } from './source.js'
 import type { BranchTypeOf } from './task.js'
 
 /** The type of an entry's key that is unknown to the branch and the map. */
@@ -33,7 +33,7 @@ export type StatesFit<Src, Update> =
       : UnknownKeyOfBranch<Extra>
     : never
 export type StateTypes<Src, B, Start> = {
-  readonly [K in Keyed<Src> extends true ? Name<ItemsOf<Src>> : string]: BranchTypeOf<B, Start>
+  readonly [K in IsRecord<Src> extends true ? Name<ItemsOf<Src>> : string]: BranchTypeOf<B, Start>
 }
 type StateInputsLeft<B, E> = E extends unknown ? Omit<InputsOf<B>, OwnInputs<E>> : never
 /** The inputs that a map of one branch over these entries requires of a run. */

@@ -13,13 +13,13 @@ import {
   type TaskSource,
 } from './fan-out.js'
 import type { SettlePolicy } from './settle.js'
-import type { EntryOf, ItemsOf, Keyed } from './source.js'
+import type { EntryOf, IsRecord, ItemsOf } from './source.js'
 import { isTask, type Task } from './task.js'
 import type { BranchType } from './watch.js'
 
 export type TaskType<X> = X extends Task<infer St, never, infer C> ? BranchType<St, C> : never
 export type TaskTypes<Src> =
-  Keyed<Src> extends true
+  IsRecord<Src> extends true
     ? { readonly [K in Name<ItemsOf<Src>>]: TaskType<ItemsOf<Src>[K]> }
     : { readonly [key: string]: TaskType<EntryOf<Src>> }
 

@@ -84,7 +84,7 @@ export interface SourceArgs<State, Inputs> {
 }
 
 export type ItemsOf<Src> = Src extends (...args: never) => infer R ? R : Src
-export type Keyed<Src> = ItemsOf<Src> extends Iterable<unknown> | AsyncIterable<unknown> ? false : true
+export type IsRecord<Src> = ItemsOf<Src> extends Iterable<unknown> | AsyncIterable<unknown> ? false : true
 export type EntryOf<Src> =
   ItemsOf<Src> extends infer X ? (X extends Iterable<infer E> | AsyncIterable<infer E> ? E : X[keyof X]) : never
 export type ThingOf<E> = E extends readonly [infer T, ...unknown[]] ? T : E

@@ -3,7 +3,7 @@ import { type Inputs, NO_INPUTS, parseInputs } from '../action/inputs.js'
 import { partsOf } from '../action/make-action.js'
 import type { FailurePolicy } from '../action/retry.js'
 import type { Given } from '../internal/type-tools.js'
-import type { Entries, Placed } from '../parallel/entries.js'
+import type { Entries, KeyedEntry } from '../parallel/entries.js'
 import { isFanOut } from '../parallel/fan-out.js'
 import { openSource } from '../parallel/open-source.js'
 import type { BranchTask } from '../parallel/task.js'
@@ -51,7 +51,7 @@ export async function* tasksOf<Reads, Inputs_>(
   for await (const placed of each(entries)) yield plan(toTask(placed, index++))
 }
 
-async function* each(entries: Entries<Placed>): AsyncGenerator<Placed, void, void> {
+async function* each(entries: Entries<KeyedEntry>): AsyncGenerator<KeyedEntry, void, void> {
   if (entries.kind === 'known') for (let i = 0; i < entries.length; i++) yield entries.at(i)
   else if (entries.waits) yield* { [Symbol.asyncIterator]: () => entries.iterator }
   else yield* { [Symbol.iterator]: () => entries.iterator }
