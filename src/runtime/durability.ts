@@ -188,7 +188,7 @@ export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
 
 /** What the cancel of a root tells of its store. Nothing without one, and where the cancel is for good. */
 export function storedAfter({ parent, journal }: Application, { cause }: Cancellation): Pick<CancelEvent, 'stored'> {
-  return parent !== undefined || journal === undefined || isFinal(cause) ? {} : { stored: journal.summary.cutOff }
+  return parent !== undefined || journal === undefined || isFinal(cause) ? {} : { stored: journal.status.cutOff }
 }
 
 /** The result of an application that ended, as its journal stores it. */

@@ -124,7 +124,7 @@ export class AppSystem {
   readonly random: () => number
   /** The store of the root, if it has one: how often the root was resumed. */
   store:
-    | { readonly incarnation: number; readonly tree: Pick<TreeStatus, 'leak' | 'waits' | 'attend' | 'settled'> }
+    | { readonly incarnation: number; readonly tree: Pick<TreeStatus, 'leak' | 'waits' | 'attend' | 'flush'> }
     | undefined
   /** Waits for unavailable stores of the tree; undefined without a store. */
   outage: Outage | undefined

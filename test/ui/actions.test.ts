@@ -6,7 +6,6 @@ import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { type Project, projectsIn, runActions } from 'teasel/ui'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { addressOf } from '../../src/cli/address.js'
 import { defer, flushUntil, untilAborted } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { folder } from '../tracking/folders.js'
@@ -377,17 +376,6 @@ describe('an action', () => {
     await expect(failing.fork({ runId: 'f', at: -1, patch: { n: "it's 7" }, newId: 'g' })).rejects.toMatchObject({
       hint: `Run: teasel fork f@-1 --patch '{"n":"it'\\''s 7"}' --id g --run APP.ts`,
     })
-  })
-
-  it('names a run in it as an address that can be read back', async () => {
-    const { persister, graphs } = atStore()
-    const runId = 'a/b@2 50%'
-    const options = { appId: runId, entrypoint: 'last', state: { n: 0 }, persister, logger: quiet } as const
-    await (await resumeOrCreate(graphs.failing, options)).run().catch(() => {})
-    const refused = await Promise.allSettled([runActions({ persister }).fork({ runId, at: -1 })])
-    const { hint } = (refused[0] as PromiseRejectedResult).reason as { readonly hint: string }
-    const [, word = ''] = /^Run: teasel fork '(.*)' --run APP\.ts$/.exec(hint) ?? []
-    expect(addressOf(word)).toEqual({ runId, path: [], step: -1 })
   })
 })
 

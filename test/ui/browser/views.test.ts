@@ -91,9 +91,8 @@ describe.skipIf(chromium === undefined)('views of a run, in a browser', () => {
     await expect
       .poll(() => table.locator('th').allTextContents())
       .toEqual(['Action', 'Oslo', 'Rome', 'Bern', 'add', 'fail'])
-    expect(
-      await table.locator('td button').evaluateAll((all) => all.map((one) => one.getAttribute('aria-label'))),
-    ).toEqual([
+    const buttons = await table.locator('td button').all()
+    expect(await Promise.all(buttons.map((one) => one.getAttribute('aria-label')))).toEqual([
       ...['add, Oslo: done', 'add, Rome: done', 'add, Bern: done'],
       ...['fail, Oslo: done', 'fail, Rome: failed', 'fail, Bern: failed'],
     ])
