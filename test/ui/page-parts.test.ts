@@ -141,6 +141,12 @@ describe('the grid of a product', () => {
       ['0', 'x.0'],
     ],
     [['one.0', 'two.0'], ['one', 'two'], ['0']],
+    [['a.a', 'a.a0', 'a.a.a'], ['a'], ['a', 'a0', 'a.a']],
+    [
+      ['one.0', 'one.1', 'two.0'],
+      ['one', 'two'],
+      ['0', '1'],
+    ],
   ])('is found in its keys: %j', (keys, actions, states) => {
     expect(productGrid(keys)).toEqual({ actions, states })
   })

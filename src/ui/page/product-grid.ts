@@ -7,19 +7,27 @@ export interface ProductGrid {
   readonly states: readonly string[]
 }
 
-/** The grid of the keys of branches, in declaration order; undefined where they are not those of a product. */
+/**
+ * The grid of the keys of branches, in declaration order; undefined where they are not those of a product. Names may have
+ * dots: whole rows come before a last row of which branches are still to be made, and several states before one.
+ */
 export function productGrid(keys: readonly string[]): ProductGrid | undefined {
+  const all = gridsOf(keys)
+  const whole = all.filter(({ actions, states }) => actions.length * states.length === keys.length)
+  return whole.find(({ states }) => states.length > 1) ?? whole[0] ?? all[0]
+}
+
+function gridsOf(keys: readonly string[]): readonly ProductGrid[] {
   const [first = ''] = keys
-  let single: ProductGrid | undefined
+  const found: ProductGrid[] = []
   for (let dot = first.indexOf('.'); dot >= 0; dot = first.indexOf('.', dot + 1)) {
-    const ends = keys.flatMap((key, i) => (i > 0 && key.endsWith(first.slice(dot)) ? [i] : []))
-    for (const width of [...ends, keys.length]) {
-      const found = gridOf(keys, first.slice(0, dot), width)
-      if (found !== undefined && found.states.length > 1) return found
-      single ??= found
+    const rows = keys.flatMap((key, i) => (i > 0 && key.endsWith(first.slice(dot)) ? [i] : []))
+    for (const width of [...rows, keys.length]) {
+      const grid = gridOf(keys, first.slice(0, dot), width)
+      if (grid !== undefined) found.push(grid)
     }
   }
-  return single
+  return found
 }
 
 function gridOf(keys: readonly string[], action: string, width: number): ProductGrid | undefined {
