@@ -45,11 +45,13 @@ export function byIteration(
       }
     }
     if (inside === undefined) made.push(row)
-    else inside.push({ ...row, level: row.level + 1 })
+    else inside.push(lower(row))
   }
   close()
   return made
 }
+
+const lower = (row: Row): Row => ({ ...row, level: row.level + 1 })
 
 function addIteration(
   made: Row[],
@@ -64,9 +66,8 @@ function addIteration(
   const id = `iteration ${first.epoch} ${n}`
   const isUnfolded = open.has(id) || inside.some((row) => row.id === shown)
   const status = steps.find((step) => step.status === 'failed')?.status ?? last.status
-  made.push({
-    ...{ kind: 'iteration', id, level: 1, app: inside[0]?.app ?? '', n, steps: steps.length, status },
-    ...{ startedAt: first.startedAt, endedAt: last.endedAt, isUnfolded, opens: true },
-  })
-  if (isUnfolded) made.push(...inside)
+  const own = { id, level: 1, app: inside[0]?.app ?? '', startedAt: first.startedAt, endedAt: last.endedAt }
+  const row: Row = { kind: 'iteration', n, steps: steps.length, status, isUnfolded, opens: true, ...own }
+  made.push(row)
+  if (isUnfolded) for (const one of inside) made.push(one)
 }

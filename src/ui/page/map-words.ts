@@ -1,8 +1,6 @@
-import { assertNever } from '../../internal/guards.js'
-import { policyNamed } from '../../parallel/settle.js'
 import type { BranchCounts } from '../../read/status.js'
 import type { AppNode, MapNode } from '../../read/tree.js'
-import { count, duration, many } from './words.js'
+import { duration, many } from './words.js'
 
 // Owns: what is told of a map in words.
 
@@ -41,22 +39,15 @@ export function unknownWords({ kind, policy }: MapNode, elapsed: number | undefi
   return unknown.length === 0 ? '' : ` · ${unknown.join(', ')} not recorded`
 }
 
+const POLICIES: Readonly<Record<string, string>> = {
+  all: 'one failure ends all',
+  collect: 'failures are collected',
+  any: 'the first that is done wins',
+  first: 'the first that settles wins',
+}
+
 /** When a map stops to wait for its branches. */
-export function policyWords(name: string): string {
-  const policy = policyNamed(name)
-  if (typeof policy === 'object') return `${count(policy.atLeast)} have to be done`
-  switch (policy) {
-    case undefined:
-      return name
-    case 'all':
-      return 'one failure ends all'
-    case 'collect':
-      return 'failures are collected'
-    case 'any':
-      return 'the first that is done wins'
-    case 'first':
-      return 'the first that settles wins'
-    default:
-      return assertNever(policy)
-  }
+export function policyWords(policy: string): string {
+  const [, least] = /^\{ atLeast: (\d+) \}$/.exec(policy) ?? []
+  return least === undefined ? (POLICIES[policy.replaceAll("'", '')] ?? policy) : `${least} have to be done`
 }
