@@ -48,7 +48,7 @@ export interface EarlierResults {
   /** True when the map starts no more branches. */
   closed(): boolean
   /** True when the map was cancelled as a whole: its source gives no more, though it may not have closed. */
-  cut(): boolean
+  isCancelled(): boolean
 }
 
 /** The tasks of a source that runs again. */
@@ -87,7 +87,7 @@ export class RestoredFeed implements Feed {
   next(): BranchTask | 'later' | 'end' {
     if (this.#fault !== undefined) throw this.#fault.error
     if (this.#phase === 'pulling') this.#pull()
-    if (this.#phase !== 'open' || this.#before.closed() || this.#before.cut()) return 'later'
+    if (this.#phase !== 'open' || this.#before.closed() || this.#before.isCancelled()) return 'later'
     const ready: BranchTask | undefined = this.#nextReady.next().value
     if (ready !== undefined) this.#ready.delete(ready.key)
     return ready ?? this.#feed.next()

@@ -35,7 +35,7 @@ export interface StoredMapVisit {
   /** True when the map starts no more branches. */
   readonly closed: () => boolean
   /** True when the map was cancelled as a whole: its source gives no more. */
-  readonly cut: () => boolean
+  readonly isCancelled: () => boolean
   /** Called when a write fails. */
   readonly fault: (error: unknown) => void
 }

@@ -45,7 +45,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
   upTo = 0
   readonly wake: StoredMapVisit['wake']
   readonly closed: StoredMapVisit['closed']
-  readonly cut: StoredMapVisit['cut']
+  readonly isCancelled: StoredMapVisit['isCancelled']
   #opening = true
   /** Whether the journal has been searched for earlier entries. */
   #searched = false
@@ -63,7 +63,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     this.#feed = map.feed
     this.wake = map.wake
     this.closed = map.closed
-    this.cut = map.cut
+    this.isCancelled = map.isCancelled
     const { name, visit } = map
     const opened = journal.opened
       ? inSlices(this.#open())

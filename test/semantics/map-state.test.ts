@@ -9,7 +9,7 @@ const started: MapEvent = { type: 'started' }
 const done: MapEvent = { type: 'settled', status: 'done', lived: true }
 const failed: MapEvent = { type: 'settled', status: 'failed', lived: true }
 const judge: MapEvent = { type: 'judge' }
-const look: MapEvent = { type: 'look' }
+const over: MapEvent = { type: 'check' }
 const counted = (total: number): MapEvent => ({ type: 'counted', total })
 const drained = (cancelled: boolean): MapEvent => ({ type: 'drained', cancelled })
 
@@ -28,7 +28,7 @@ describe('the decisions of a map', () => {
     [
       'reduces once all are done',
       'all',
-      [counted(1), started, done, judge, look, drained(false)],
+      [counted(1), started, done, judge, over, drained(false)],
       'reducing',
       ['drain', 'reduce'],
     ],
@@ -42,45 +42,45 @@ describe('the decisions of a map', () => {
     [
       'waits for live branches before it drains',
       'all',
-      [counted(2), started, started, failed, judge, look],
+      [counted(2), started, started, failed, judge, over],
       'closing',
       ['close'],
     ],
     [
       'fails when it is hopeless',
       'any',
-      [counted(1), started, failed, judge, look, drained(false)],
+      [counted(1), started, failed, judge, over, drained(false)],
       'draining',
       ['close', 'drain', 'fail'],
     ],
     [
       'is satisfied by the first done branch',
       'any',
-      [counted(2), started, done, judge, look, drained(false)],
+      [counted(2), started, done, judge, over, drained(false)],
       'reducing',
       ['close', 'drain', 'reduce'],
     ],
     [
       'fails when it is satisfied and its run was cancelled meanwhile',
       'any',
-      [counted(2), started, done, judge, look, drained(true)],
+      [counted(2), started, done, judge, over, drained(true)],
       'draining',
       ['close', 'drain', 'fail'],
     ],
-    ['goes on past failures under collect', 'collect', [counted(2), started, failed, judge, look], 'running', []],
-    ['reduces without branches', 'collect', [counted(0), judge, look, drained(false)], 'reducing', ['drain', 'reduce']],
+    ['goes on past failures under collect', 'collect', [counted(2), started, failed, judge, over], 'running', []],
+    ['reduces without branches', 'collect', [counted(0), judge, over, drained(false)], 'reducing', ['drain', 'reduce']],
     ['is hopeless with too few branches', { atLeast: 2 }, [counted(1), judge], 'closing', ['close']],
-    ['does not end while the length is unknown', 'collect', [started, done, judge, look], 'running', []],
-    ['decides nothing while it is held', 'all', [counted(1), { type: 'hold' }, started, done, look], 'running', []],
-    ['waits for pending interceptors', 'all', [counted(1), started, done, { type: 'asked' }, look], 'running', []],
+    ['does not end while the length is unknown', 'collect', [started, done, judge, over], 'running', []],
+    ['decides nothing while it is held', 'all', [counted(1), { type: 'hold' }, started, done, over], 'running', []],
+    ['waits for pending interceptors', 'all', [counted(1), started, done, { type: 'called' }, over], 'running', []],
     [
       'continues once its interceptors have answered',
       'all',
-      [counted(1), started, done, { type: 'asked' }, { type: 'answered' }, look],
+      [counted(1), started, done, { type: 'called' }, { type: 'returned' }, over],
       'draining',
       ['drain'],
     ],
-    ['drains once', 'all', [counted(1), started, done, judge, look, look, judge], 'draining', ['drain']],
+    ['drains once', 'all', [counted(1), started, done, judge, over, over, judge], 'draining', ['drain']],
     [
       'reduces once, and neither closes nor drains again',
       'all',
@@ -88,9 +88,9 @@ describe('the decisions of a map', () => {
         counted(1),
         started,
         done,
-        look,
+        over,
         drained(false),
-        look,
+        over,
         drained(true),
         { type: 'close', why: { kind: 'stopped' } },
       ],
@@ -101,7 +101,7 @@ describe('the decisions of a map', () => {
     [
       'ignores events after its end',
       'all',
-      [{ type: 'end', end: { update: {} } }, { type: 'end', end: { error: 1 } }, look, judge, drained(false)],
+      [{ type: 'end', end: { update: {} } }, { type: 'end', end: { error: 1 } }, over, judge, drained(false)],
       'ended',
       ['finish'],
     ],
@@ -122,7 +122,7 @@ describe('the decisions of a map', () => {
   })
 
   it('are a transition of XState: the same events lead to the same state', () => {
-    const events = [counted(2), started, started, done, judge, failed, judge, look]
+    const events = [counted(2), started, started, done, judge, failed, judge, over]
     const logic = fromTransition(
       (state: MapState, event: MapEvent) => mapTransition(state, event)[0],
       initialMapState('any'),

@@ -39,7 +39,7 @@ interface StartingMap extends MapVisit {
   /** Unstored progress of branches; undefined where they are stored. */
   readonly held: HeldMap | undefined
   /** Whether it makes no more branches. */
-  readonly isCut: boolean
+  readonly isCancelled: boolean
   refill(): void
 }
 
@@ -75,9 +75,9 @@ export class BranchStarter {
   }
 
   get #hasRoom(): boolean {
-    const { isCut, table } = this.#map
+    const { isCancelled, table } = this.#map
     const { state, live } = table
-    return !isCut && state.phase.kind === 'running' && live.size - this.#messages.outside < this.#fanOut.window
+    return !isCancelled && state.phase.kind === 'running' && live.size - this.#messages.outside < this.#fanOut.window
   }
 
   /**

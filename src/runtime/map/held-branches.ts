@@ -31,7 +31,7 @@ interface Held {
 }
 
 /** The callbacks of a map for its held branches. */
-export interface HeldCallbacks extends Pick<EarlierResults, 'restored' | 'wake' | 'closed' | 'cut'> {
+export interface HeldCallbacks extends Pick<EarlierResults, 'restored' | 'wake' | 'closed' | 'isCancelled'> {
   readonly settle: (task: BranchTask, settled: Settled) => void
   readonly enough: () => void
   readonly cancelled: (cancel: CancelledMap) => void

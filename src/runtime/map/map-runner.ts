@@ -64,7 +64,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   /** When the map closed: milliseconds on the monotonic clock. */
   #closedAt = 0
   /** Whether the map was cancelled as a whole: it makes no more branches. */
-  isCut = false
+  isCancelled = false
   /** Calls that wait until it is known which branches had settled before. */
   readonly #afterRestore: (() => void)[] = []
 
@@ -132,7 +132,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
           void this.cancelMap(createCancellation('app', by, this.app.system.passed(), reason)),
         restored: () => this.#restored(),
         closed: () => closedBy(this.table.state) !== undefined,
-        cut: () => this.isCut,
+        isCancelled: () => this.isCancelled,
         fault: this.#fault,
       })
       this.#feed = opened.feed
@@ -159,7 +159,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
       this.#fault(error)
     }
     this.#send({ type: 'free' })
-    this.#look()
+    this.#check()
   }
 
   /** The source has ended: the number of branches is known now. */
@@ -211,12 +211,12 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     const result = recordBranchResult(this, settling)
     this.held?.settled(settling.task, result, settling.branch, cause)
     this.#send({ type: 'free' })
-    if (!this.isCut || this.table.state.held === 0) this.#send({ type: 'judge' }) // a cancel of all of them is one event
+    if (!this.isCancelled || this.table.state.held === 0) this.#send({ type: 'judge' }) // a cancel of all of them is one event
   }
 
   concluded(fatal: Fatal | undefined): void {
     if (fatal !== undefined) this.#fault(fatal.error)
-    this.#look()
+    this.#check()
   }
 
   /** The map has enough: cancels what has not settled, and reduces. */
@@ -242,7 +242,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     if (why.kind !== 'stopped') this.#loseRest(cancellation)
     this.#restored()
     this.#completion.grace.start()
-    if (this.table.state.held === 0) this.#look()
+    if (this.table.state.held === 0) this.#check()
   }
 
   /** Cancels the branches that were not made. */
@@ -284,18 +284,18 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   cancelMap(cancellation: Cancellation): CancelAnswer | Promise<CancelAnswer> {
     if (hasSettled(this.table.state)) return 'settled'
     if (this.restoring) return this.whenRestored(() => this.cancelMap(cancellation))
-    if (this.isCut || closedBy(this.table.state) !== undefined) return 'cancelled'
+    if (this.isCancelled || closedBy(this.table.state) !== undefined) return 'cancelled'
     this.store?.mapCancelled(cancellation)
     this.held?.mapCancelled(cancellation)
-    this.isCut = true
+    this.isCancelled = true
     this.#send({ type: 'hold' })
     this.#source.abort(cancellation.reason)
     for (const key of [...this.table.live.keys()]) this.cancelBranch(key, cancellation)
     this.#loseRest(cancellation, (task) => this.store?.cancelled(task, cancellation))
-    this.#send({ type: 'cut' })
+    this.#send({ type: 'cancelled' })
     this.#send({ type: 'free' })
     this.#send({ type: 'judge' })
-    this.#look()
+    this.#check()
     return 'cancelled'
   }
 
@@ -361,7 +361,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
 
   get busy(): boolean {
     const { state } = this.table
-    if (state.held > 0 || state.asking > 0 || hasDrained(state)) return true
+    if (state.held > 0 || state.interceptorCalls > 0 || hasDrained(state)) return true
     return this.#feed?.pulling === true || this.#starter.yielded || this.#folding.busy
   }
 
@@ -371,9 +371,9 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     this.#completion.grace.cut() // also for everything that follows
   }
 
-  #look(): void {
+  #check(): void {
     this.#messages.check()
-    this.#send({ type: 'look' })
+    this.#send({ type: 'check' })
   }
 
   async #drain(why: Why | undefined): Promise<void> {

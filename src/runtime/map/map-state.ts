@@ -31,7 +31,7 @@ export interface MapState extends Tally {
   /** The number of live branches. */
   readonly live: number
   /** The number of branches whose after-interceptors are pending. */
-  readonly asking: number
+  readonly interceptorCalls: number
   /** The number of holds (S4). */
   readonly held: number
 }
@@ -40,19 +40,19 @@ export type MapEvent =
   /** The number of branches; undefined while it is unknown. */
   | { readonly type: 'counted'; readonly total: number | undefined }
   /** The map was cancelled: no branch is made any more, so those that were are all. */
-  | { readonly type: 'cut' }
+  | { readonly type: 'cancelled' }
   | { readonly type: 'started' }
   /** A branch has settled; `lived` is false for one that never started. */
   | { readonly type: 'settled'; readonly status: 'done' | 'failed' | 'cancelled'; readonly lived: boolean }
   | { readonly type: 'hold' }
   | { readonly type: 'free' }
-  | { readonly type: 'asked' }
-  | { readonly type: 'answered' }
+  | { readonly type: 'called' }
+  | { readonly type: 'returned' }
   /** The policy is asked whether the map has enough. */
   | { readonly type: 'judge' }
   | { readonly type: 'close'; readonly why: Why }
   /** Tests whether everything awaited is over. */
-  | { readonly type: 'look' }
+  | { readonly type: 'check' }
   /** The source is closed, and cancelled folding code has ended. */
   | { readonly type: 'drained'; readonly cancelled: boolean }
   | { readonly type: 'end'; readonly end: MapResult }
@@ -75,7 +75,17 @@ const NOTHING: readonly MapEffect[] = Object.freeze([])
 
 /** A map before its first branch. */
 export function initialMapState(policy: SettlePolicy): MapState {
-  return { policy, phase: RUNNING, total: undefined, live: 0, done: 0, failed: 0, cancelled: 0, asking: 0, held: 0 }
+  return {
+    policy,
+    phase: RUNNING,
+    total: undefined,
+    live: 0,
+    done: 0,
+    failed: 0,
+    cancelled: 0,
+    interceptorCalls: 0,
+    held: 0,
+  }
 }
 
 /** The reason why a map has closed; undefined while it runs, and where all branches have settled without one. */
@@ -88,39 +98,39 @@ export const hasDrained = ({ phase }: MapState): boolean => phase.kind !== 'runn
 const counts = (
   { policy, phase, total, done, failed, cancelled }: MapState,
   live: number,
-  asking: number,
+  interceptorCalls: number,
   held: number,
-): MapState => ({ policy, phase, total, live, done, failed, cancelled, asking, held })
+): MapState => ({ policy, phase, total, live, done, failed, cancelled, interceptorCalls, held })
 
 function settled(state: MapState, { status, lived }: Extract<MapEvent, { readonly type: 'settled' }>): MapState {
-  const { policy, phase, total, asking, held } = state
+  const { policy, phase, total, interceptorCalls, held } = state
   const live = lived ? state.live - 1 : state.live
   const done = status === 'done' ? state.done + 1 : state.done
   const failed = status === 'failed' ? state.failed + 1 : state.failed
   const cancelled = status === 'cancelled' ? state.cancelled + 1 : state.cancelled
-  return { policy, phase, total, live, done, failed, cancelled, asking, held }
+  return { policy, phase, total, live, done, failed, cancelled, interceptorCalls, held }
 }
 
 /** The next state and the effects of an event (S1). */
 export function mapTransition(state: MapState, event: MapEvent): Next {
-  const { live, asking, held } = state
+  const { live, interceptorCalls, held } = state
   switch (event.type) {
     case 'counted':
       return [{ ...state, total: event.total }, NOTHING]
-    case 'cut':
-      return cut(state)
+    case 'cancelled':
+      return mapCancelled(state)
     case 'started':
-      return [counts(state, live + 1, asking, held), NOTHING]
+      return [counts(state, live + 1, interceptorCalls, held), NOTHING]
     case 'settled':
       return [settled(state, event), NOTHING]
     case 'hold':
-      return [counts(state, live, asking, held + 1), NOTHING]
+      return [counts(state, live, interceptorCalls, held + 1), NOTHING]
     case 'free':
-      return [counts(state, live, asking, held - 1), NOTHING]
-    case 'asked':
-      return [counts(state, live, asking + 1, held), NOTHING]
-    case 'answered':
-      return [counts(state, live, asking - 1, held), NOTHING]
+      return [counts(state, live, interceptorCalls, held - 1), NOTHING]
+    case 'called':
+      return [counts(state, live, interceptorCalls + 1, held), NOTHING]
+    case 'returned':
+      return [counts(state, live, interceptorCalls - 1, held), NOTHING]
     case 'judge': {
       if (state.phase.kind !== 'running') return [state, NOTHING]
       const kind = judge(state.policy, state)
@@ -128,7 +138,7 @@ export function mapTransition(state: MapState, event: MapEvent): Next {
     }
     case 'close':
       return state.phase.kind === 'running' ? close(state, event.why) : [state, NOTHING] // S3
-    case 'look':
+    case 'check':
       return isOver(state) ? drain(state) : [state, NOTHING]
     case 'drained':
       return state.phase.kind === 'draining' ? drained(state, state.phase.why, event.cancelled) : [state, NOTHING]
@@ -145,7 +155,7 @@ const close = (state: MapState, why: Why): Next => [
 ]
 
 /** Under `all` a map that lost the rest of its source fails, even if no branch of it was lost. */
-function cut(state: MapState): Next {
+function mapCancelled(state: MapState): Next {
   const { policy, phase, live, done, failed, cancelled } = state
   const next: MapState = { ...state, total: live + done + failed + cancelled }
   return policy === 'all' && phase.kind === 'running' ? close(next, { kind: 'hopeless' }) : [next, NOTHING]
@@ -156,8 +166,8 @@ export const hasSettled = (state: MapState): boolean =>
   hasDrained(state) || (state.live === 0 && state.done + state.failed + state.cancelled === state.total)
 
 /** Whether nothing is awaited: every branch has settled, or the map has closed and lost the rest (S5). */
-function isOver({ phase, live, asking, held, total, done, failed, cancelled }: MapState): boolean {
-  if (held > 0 || live > 0 || asking > 0) return false
+function isOver({ phase, live, interceptorCalls, held, total, done, failed, cancelled }: MapState): boolean {
+  if (held > 0 || live > 0 || interceptorCalls > 0) return false
   return phase.kind === 'closing' || (phase.kind === 'running' && done + failed + cancelled === total)
 }
 

@@ -84,9 +84,9 @@ export function recordBranchResult(map: RecordingMap, settling: Settling): AnyRe
 function callAfterBranch(map: RecordingMap, { key, index }: BranchTask, result: BranchResult): void {
   const parent = parentOf(map, key)
   const info = { map: parent.name, key, index, path: pathAt(parent) }
-  map.table.apply({ type: 'asked' })
+  map.table.apply({ type: 'called' })
   void Promise.resolve(new InterceptorCall(map.run).after('Branch', info, result)).then((fatal) => {
-    map.table.apply({ type: 'answered' })
+    map.table.apply({ type: 'returned' })
     map.concluded(fatal)
   })
 }

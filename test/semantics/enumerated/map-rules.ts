@@ -9,23 +9,23 @@ const count = (world: World, ...stages: World['branches']): number =>
 const SETTLED = ['done', 'failed', 'cancelled'] as const
 
 /** Whether the counts satisfy the policy, computed in another way than by the engine. */
-function satisfies({ map: { policy }, cut }: World, done: number, settled: number, all: number): boolean {
-  if (policy === 'all') return !cut && done === all
+function satisfies({ map: { policy }, isCancelled }: World, done: number, settled: number, all: number): boolean {
+  if (policy === 'all') return !isCancelled && done === all
   if (policy === 'collect') return settled === all
   if (policy === 'first') return settled > 0 || all === 0
   return done >= (policy === 'any' ? 1 : policy.atLeast)
 }
 
-/** The number of branches in all: a source that was cut gave those that began. */
-const made = ({ branches, cut, known }: World): number =>
-  cut && !known ? branches.filter((stage) => stage !== 'queued').length : branches.length
+/** The number of branches in all: a cancelled map has those that began. */
+const made = ({ branches, isCancelled, known }: World): number =>
+  isCancelled && !known ? branches.filter((stage) => stage !== 'queued').length : branches.length
 
 const LATE: readonly MapEvent[] = [
   { type: 'end', end: { update: {} } },
   { type: 'close', why: { kind: 'satisfied' } },
   { type: 'drained', cancelled: false },
   { type: 'judge' },
-  { type: 'look' },
+  { type: 'check' },
 ]
 
 const keeps = (world: World, event: MapEvent): boolean => {
@@ -44,9 +44,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
     before.map.phase.kind === 'running' ||
     world.branches.every((stage, i) => stage !== 'step 1' || before.branches[i] === stage),
   'D8: nothing starts once the map was cancelled': (world, before) =>
-    before?.cut !== true || world.branches.every((stage, i) => stage !== 'step 1' || before.branches[i] === stage),
+    before?.isCancelled !== true ||
+    world.branches.every((stage, i) => stage !== 'step 1' || before.branches[i] === stage),
   'D10: under all, a map that was cancelled as a whole fails': (world) =>
-    !world.cut || world.map.policy !== 'all' || world.updated !== true,
+    !world.isCancelled || world.map.policy !== 'all' || world.updated !== true,
   'D9: the counts are those of the branches': ({ map, ...world }) =>
     SETTLED.every((status) => map[status] === count({ map, ...world }, status)) &&
     map.live === count({ map, ...world }, 'step 1', 'step 2', 'ending'),

@@ -32,7 +32,7 @@ export interface World {
   readonly settledByWatch: boolean
   readonly faulted: boolean
   /** The map was cancelled as a whole. */
-  readonly cut: boolean
+  readonly isCancelled: boolean
 }
 
 /** One possible next event. */
@@ -59,12 +59,12 @@ export function firstWorld({ policy, branches, known, window }: Start): World {
     updated: undefined,
     settledByWatch: false,
     faulted: false,
-    cut: false,
+    isCancelled: false,
   }
   const stages = Array.from({ length: branches }, (): Stage => 'queued')
   const world: World = { map: initialMapState(policy), branches: stages, known, window, ...flags }
   const counted = send(world, { type: 'counted', total: known ? branches : undefined })
-  return look(known ? send(counted, { type: 'judge' }) : counted)
+  return check(known ? send(counted, { type: 'judge' }) : counted)
 }
 
 /** Sends an event, and applies its effects as the actor does. */
@@ -82,7 +82,7 @@ function act(world: World, effect: MapEffect): World {
         else if (stage === 'queued' && world.known && effect.why.kind !== 'stopped')
           closed = settle(closed, at, 'cancelled')
       })
-      return closed.map.held === 0 ? look(closed) : closed
+      return closed.map.held === 0 ? check(closed) : closed
     }
     case 'drain':
       return world
@@ -95,7 +95,7 @@ function act(world: World, effect: MapEffect): World {
   }
 }
 
-const look = (world: World): World => send(world, { type: 'look' })
+const check = (world: World): World => send(world, { type: 'check' })
 
 const put = (world: World, at: number, stage: Stage): World => ({
   ...world,
@@ -113,7 +113,7 @@ function settle(
   const held = send(world, { type: 'hold' })
   const settled = during(send(put(held, at, status), { type: 'settled', status, lived }))
   // Decisions are held meanwhile.
-  return send(send(look(settled), { type: 'free' }), { type: 'judge' })
+  return send(send(check(settled), { type: 'free' }), { type: 'judge' })
 }
 
 /** Cancels one branch, from any source. */
@@ -125,15 +125,15 @@ function cancelOne(world: World, at: number): World {
 
 /** Cancels the map: every branch of it, and its source gives no more. */
 function cancelMap(world: World): World {
-  let cut = send({ ...world, cut: true }, { type: 'hold' })
+  let cancelled = send({ ...world, isCancelled: true }, { type: 'hold' })
   for (const at of world.branches.keys()) {
-    const stage = cut.branches[at] ?? 'done'
-    if (runs(stage)) cut = put(cut, at, 'ending')
+    const stage = cancelled.branches[at] ?? 'done'
+    if (runs(stage)) cancelled = put(cancelled, at, 'ending')
     if (stage === 'queued' && world.known)
-      cut = send(put(cut, at, 'cancelled'), { type: 'settled', status: 'cancelled', lived: false })
+      cancelled = send(put(cancelled, at, 'cancelled'), { type: 'settled', status: 'cancelled', lived: false })
   }
-  for (const type of ['cut', 'free', 'judge', 'look'] as const) cut = send(cut, { type })
-  return cut
+  for (const type of ['cancelled', 'free', 'judge', 'check'] as const) cancelled = send(cancelled, { type })
+  return cancelled
 }
 
 const close = (world: World, why: 'satisfied' | 'cancelled'): World =>
@@ -147,23 +147,23 @@ export function movesOf(world: World): Move[] {
   const { branches, map } = world
   const at = branches.indexOf('queued')
   const live = branches.filter(lives).length
-  if (map.phase.kind === 'running' && !world.cut && !hasSettled(map)) add('cancel the map', cancelMap(world))
-  if (map.phase.kind === 'running' && !world.cut && live < world.window) {
+  if (map.phase.kind === 'running' && !world.isCancelled && !hasSettled(map)) add('cancel the map', cancelMap(world))
+  if (map.phase.kind === 'running' && !world.isCancelled && live < world.window) {
     if (at >= 0) add(`start ${at}`, send(put(world, at, 'step 1'), { type: 'started' }))
     else if (map.total === undefined)
-      add('the source ends', look(send(send(world, { type: 'counted', total: branches.length }), { type: 'judge' })))
+      add('the source ends', check(send(send(world, { type: 'counted', total: branches.length }), { type: 'judge' })))
   }
   branches.forEach((stage, i) => {
     const others = branches.map((_, j) => j).filter((j) => j !== i)
     const ends = (status: 'done' | 'failed' | 'cancelled', how: string): void => {
-      add(`${how} ${i}`, look(settle(world, i, status)))
+      add(`${how} ${i}`, check(settle(world, i, status)))
       for (const j of others)
         if (runs(branches[j] ?? 'done'))
-          add(`${how} ${i}, watch cancels ${j}`, look(settle(world, i, status, (now) => cancelOne(now, j))))
+          add(`${how} ${i}, watch cancels ${j}`, check(settle(world, i, status, (now) => cancelOne(now, j))))
       if (map.policy !== 'all' && map.phase.kind === 'running')
         add(
           `${how} ${i}, watch settles`,
-          look({ ...settle(world, i, status, (now) => close(now, 'satisfied')), settledByWatch: true }),
+          check({ ...settle(world, i, status, (now) => close(now, 'satisfied')), settledByWatch: true }),
         )
     }
     if (stage === 'step 1') add(`commit ${i}`, put(world, i, 'step 2'))
@@ -171,7 +171,7 @@ export function movesOf(world: World): Move[] {
     if (runs(stage)) ends('failed', 'fail')
     if (stage === 'ending') ends('cancelled', 'notice')
     if (stage === 'ending') ends('cancelled', 'a late value of') // its result no longer counts
-    if (runs(stage) || (stage === 'queued' && world.known)) add(`cancel ${i}`, look(cancelOne(world, i)))
+    if (runs(stage) || (stage === 'queued' && world.known)) add(`cancel ${i}`, check(cancelOne(world, i)))
   })
   if (!world.cancelled) add('cancel the run', close({ ...world, cancelled: true }, 'cancelled'))
   if (map.phase.kind === 'running')

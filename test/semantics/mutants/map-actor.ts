@@ -34,8 +34,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'ends before its branches have ended',
     file: 'runtime/map/map-state.ts',
-    from: 'if (held > 0 || live > 0 || asking > 0) return false',
-    to: "if (held > 0 || (live > 0 && phase.kind === 'running') || asking > 0) return false",
+    from: 'if (held > 0 || live > 0 || interceptorCalls > 0) return false',
+    to: "if (held > 0 || (live > 0 && phase.kind === 'running') || interceptorCalls > 0) return false",
     caughtBy: ['what is above ends after what is below'],
   },
   {
