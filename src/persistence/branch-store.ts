@@ -27,7 +27,7 @@ export interface StoredMapVisit {
   /** Settles a branch with its stored result. */
   readonly settle: (task: BranchTask, stored: StoredRecord, result: BranchResult, endedAt: number) => void
   /** Called when `watch` had closed the map before. */
-  readonly enough: () => void
+  readonly satisfied: () => void
   /** Called when the map had been cancelled before. */
   readonly cancelled: (cancel: CancelledMap) => void
   /** Called when restoring is complete, before the first task is handed out. */
@@ -67,7 +67,7 @@ export interface BranchStore<J> extends Feed {
   /** Stores the final cancel of a live or queued branch. */
   cancelled(task: BranchTask, cancellation: Cancelled, live?: RunningBranch): void
   /** Stores that `watch` closed the map. */
-  enough(): void
+  satisfied(): void
   /** Stores that the map was cancelled, so that a resume makes no more branches. */
   mapCancelled(cancel: CancelledMap): void
   /** The id of a branch. */

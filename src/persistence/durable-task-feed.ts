@@ -159,7 +159,7 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
   /** Every stored result has settled again: closes the map if `watch` had closed it, or cancels it again. */
   settled(): void {
     const { settled, cancelled } = this.#recorded ?? {}
-    if (settled === true) this.#map.enough()
+    if (settled === true) this.#map.satisfied()
     if (cancelled !== undefined) this.#map.cancelled(cancelled)
   }
 
@@ -263,8 +263,8 @@ class DurableTaskFeed implements BranchStore<MapJournal>, EarlierResults {
     this.#manifest.whenRecorded(() => this.#manifest.write(() => journal.cancelled(cancellation, timing)))
   }
 
-  enough(): void {
-    this.#manifest.enough()
+  satisfied(): void {
+    this.#manifest.satisfied()
   }
 
   mapCancelled(cancel: CancelledMap): void {

@@ -100,7 +100,7 @@ export class MapManifest {
   }
 
   /** Stores that `watch` closed the map. */
-  enough(): void {
+  satisfied(): void {
     const open = this.#journal.map
     if (open === undefined || open.settled) return
     open.settled = true

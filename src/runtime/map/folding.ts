@@ -16,7 +16,7 @@ export interface FoldCallbacks {
   /** The code threw; branches may still run. */
   readonly failed: (error: unknown) => void
   /** The code needs no more results. */
-  readonly enough: () => void
+  readonly satisfied: () => void
   /** The code is idle for the moment. */
   readonly idle: () => void
 }
@@ -248,7 +248,7 @@ class FoldLive extends Beside implements Folding {
     }
     this.running = undefined
     this.#close()
-    if (!this.#ended && this.fault === undefined && !this.signal.aborted) this.setup.enough()
+    if (!this.#ended && this.fault === undefined && !this.signal.aborted) this.setup.satisfied()
     this.setup.idle()
   }
 

@@ -33,7 +33,7 @@ interface Held {
 /** The callbacks of a map for its held branches. */
 export interface HeldCallbacks extends Pick<EarlierResults, 'restored' | 'wake' | 'closed' | 'isCancelled'> {
   readonly settle: (task: BranchTask, settled: Settled) => void
-  readonly enough: () => void
+  readonly satisfied: () => void
   readonly cancelled: (cancel: CancelledMap) => void
 }
 
@@ -47,7 +47,7 @@ export class HeldBranches implements HeldMap {
   /** Branches with a final result in this run, and these results. */
   #tasks: BranchTask[] = []
   #results: AnyResult[] = []
-  #enough = false
+  #satisfied = false
   #cancelled: CancelledMap | undefined
 
   constructor(name: string, visit: number, view: State) {
@@ -78,8 +78,8 @@ export class HeldBranches implements HeldMap {
   }
 
   /** `watch` has settled the map. */
-  enough(): void {
-    this.#enough = true
+  satisfied(): void {
+    this.#satisfied = true
   }
 
   /** The map was cancelled as a whole. */
@@ -97,7 +97,7 @@ export class HeldBranches implements HeldMap {
       this.#held.set(settled.key, { task: this.#tasks[i] as BranchTask, settled })
     this.#tasks = []
     this.#results = []
-    if (this.#held.size === 0 && !this.#enough && this.#cancelled === undefined) {
+    if (this.#held.size === 0 && !this.#satisfied && this.#cancelled === undefined) {
       this.#view = view
       return feed
     }
@@ -114,7 +114,7 @@ export class HeldBranches implements HeldMap {
       outcomeOf: (task) => this.#outcomeOf(task, orders, callbacks),
       has: (key) => this.#held.has(key),
       settled: () => {
-        if (this.#enough) callbacks.enough()
+        if (this.#satisfied) callbacks.satisfied()
         if (this.#cancelled !== undefined) callbacks.cancelled(this.#cancelled)
       },
     }

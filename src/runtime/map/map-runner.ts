@@ -113,7 +113,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     this.#starter = new BranchStarter(this, this.#fanOut, self, this.#raw, this.#messages)
     const { reducer, folding } = startReducer(this, this.#fanOut, self, {
       failed: this.#fault,
-      enough: () => this.settleNow(),
+      satisfied: () => this.satisfy(),
       idle: () => this.#messages.check(),
     })
     this.reducer = reducer
@@ -127,7 +127,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
       const opened = openFeed(this, this.#fanOut, () => this.#source.signal, this.#starter, {
         wake: () => this.refill(),
         record: (settling) => this.#record(settling, 'settled'),
-        enough: () => this.settleNow(),
+        satisfied: () => this.satisfy(),
         cancelled: ({ by, reason }) =>
           void this.cancelMap(createCancellation('app', by, this.app.system.passed(), reason)),
         restored: () => this.#restored(),
@@ -220,9 +220,9 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   }
 
   /** The map has enough: cancels what has not settled, and reduces. */
-  settleNow(): void {
-    this.store?.enough()
-    this.held?.enough()
+  satisfy(): void {
+    this.store?.satisfied()
+    this.held?.satisfied()
     this.#send({ type: 'close', why: { kind: 'satisfied' } })
   }
 

@@ -19,7 +19,7 @@ import { TaskFeed } from './task-feed.js'
 
 /** The callbacks of a map for its feed. */
 export interface FeedCallbacks
-  extends Pick<StoredMapVisit, 'wake' | 'enough' | 'cancelled' | 'restored' | 'closed' | 'isCancelled' | 'fault'> {
+  extends Pick<StoredMapVisit, 'wake' | 'satisfied' | 'cancelled' | 'restored' | 'closed' | 'isCancelled' | 'fault'> {
   readonly record: (settling: Settling) => void
 }
 

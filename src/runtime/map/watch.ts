@@ -10,7 +10,7 @@ import type { MapVisit } from './map-visit.js'
 /** A map, as its `watch` uses it. */
 interface WatchedMap extends MapVisit {
   knows(key: string): boolean
-  settleNow(): void
+  satisfy(): void
 }
 
 /** One branch, as `watch` gets it. */
@@ -34,7 +34,7 @@ export class Watcher {
       for (const key of typeof keys === 'string' ? [keys] : keys)
         map.cancelBranch(key, createCancellation('watch', 'watch', map.app.system.passed(), reason))
     }
-    this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.settleNow() }
+    this.#control = map.policy === 'all' ? {} : { cancel, settle: () => map.satisfy() }
   }
 
   /** Begins the visit. @throws the error of `memory` */
