@@ -1,7 +1,7 @@
 import type { Plan } from '../graph/plan.js'
 import { defined } from '../internal/defined.js'
 import type { Application, Run } from '../runtime/application.js'
-import { progressOf, restoreProgress } from '../runtime/map/held-branches.js'
+import { progressOf, restoreProgress } from '../runtime/map/kept-branches.js'
 import type { RunResult } from '../runtime/run/result.js'
 import { stateOf } from './crossing.js'
 import type { Ended, StartFrame } from './frames.js'

@@ -20,7 +20,7 @@ import type { Checkpoint } from './checkpoint.js'
 import { storedAfter } from './durability.js'
 import { emit } from './emit.js'
 import type { EventSource } from './event-source.js'
-import { type HeldMap, isSuspended, type LiveEffect, type RunningMap, type WaitsFor } from './map/branch-handle.js'
+import { isSuspended, type KeptMap, type LiveEffect, type RunningMap, type WaitsFor } from './map/branch-handle.js'
 import { branchId, pathAt } from './map/branch-identity.js'
 import { Mailbox } from './message/mailbox.js'
 import { retriesBelow, WaitState } from './message/wait-state.js'
@@ -52,7 +52,7 @@ export class Application implements ParentApp {
   /** Effects that the next step does once, by key: they outlive a run that failed there. */
   onces: Map<string, LiveEffect> | undefined
   /** The unstored progress of the map that the next step stands at. */
-  held: HeldMap | undefined
+  kept: KeptMap | undefined
   /** The current run, or the last one; undefined before the first. */
   run: Run | undefined
   /** Messages that no wait has taken; undefined until {@link Application.mailbox} is first used. */

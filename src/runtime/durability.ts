@@ -71,7 +71,7 @@ export function restore(app: Application, stored: StoredRecord): void {
   const { cancelled } = stored
   if (app.parent === undefined && cancelled !== undefined && stored.status === 'cancelled')
     app.cancelled = createCancellation(cancelled.cause, cancelled.by, app.system.passed(), cancelled.reason)
-  if (sequenceId !== app.checkpoint.sequenceId) app.onces = app.held = undefined // they belong to another step
+  if (sequenceId !== app.checkpoint.sequenceId) app.onces = app.kept = undefined // they belong to another step
   app.checkpoint = { state, position, next, sequenceId }
   for (const { name, index } of app.plan.graph.list) app.countVisits(index, ownValue(stored.visits, name) ?? 0)
 }

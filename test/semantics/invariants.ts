@@ -634,7 +634,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
       'reducing › gets a signal when the map fails, and is awaited',
     ],
   },
-  'runtime/map/held-branches.ts': {
+  'runtime/map/kept-branches.ts': {
     H1: ['tried-again › is released then', '../embedding/react › runs a map from its first branch when shown again'],
     H2: [
       'tried-again › with a branch cancelled from outside',

@@ -74,7 +74,7 @@ export function createEmbeddedLogic(plan: Plan, bound: Inputs): LooseLogic<AppSn
       const app = AppSnapshot.appOf(snapshot)
       if (app === undefined || snapshot.status !== 'active') return
       app.checkpoint = snapshot
-      app.held = undefined
+      app.kept = undefined
       const life: Life = { early: [] }
       lives.set(app, life)
       // In a microtask, so that the actor is up when the first step commits.

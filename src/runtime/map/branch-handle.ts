@@ -142,7 +142,7 @@ export interface BranchProgress {
 }
 
 /** The progress of the branches of a map that is not stored, until its step commits. */
-export interface HeldMap {
+export interface KeptMap {
   /** The progress of a branch; undefined for one that begins afresh. */
   progressOf(key: string): BranchProgress | undefined
 }

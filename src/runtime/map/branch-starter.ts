@@ -21,11 +21,11 @@ import { restore, writeNote } from '../durability.js'
 import { emit } from '../emit.js'
 import type { BranchMessages } from '../message/branch-messages.js'
 import { backpressureBelow, createRequest, type RunRequest } from '../run/request.js'
-import type { BranchHandle, HeldMap } from './branch-handle.js'
+import type { BranchHandle, KeptMap } from './branch-handle.js'
 import { BranchInputs, firstState } from './branch-inputs.js'
 import { makerOf } from './branch-maker.js'
-import { restoreProgress } from './held-branches.js'
 import { InProcessBranch, type InProcessSetup } from './in-process-branch.js'
+import { restoreProgress } from './kept-branches.js'
 import { type MapVisit, parentOf } from './map-visit.js'
 
 // Owns: starting the branches of a map: when, their applications and actors, and their time limits.
@@ -37,7 +37,7 @@ interface StartingMap extends MapVisit {
   /** Stored branches; undefined where they are not stored. */
   readonly store: BranchStore<MapJournal> | undefined
   /** Unstored progress of branches; undefined where they are stored. */
-  readonly held: HeldMap | undefined
+  readonly kept: KeptMap | undefined
   /** Whether it makes no more branches. */
   readonly isCancelled: boolean
   refill(): void
@@ -64,7 +64,7 @@ export class BranchStarter {
     this.#self = self
     const { name } = map.step.node
     this.#inputs = new BranchInputs(raw, name)
-    const progressOf: InProcessSetup['progressOf'] = (key) => map.held?.progressOf(key)
+    const progressOf: InProcessSetup['progressOf'] = (key) => map.kept?.progressOf(key)
     const { loop } = map.run
     this.#setup = { host: map, name, loop, requestOf: (inputs) => this.#requestOf(inputs), progressOf }
   }

@@ -20,7 +20,7 @@ import { attemptsOf } from '../step/attempts.js'
 import { InterceptorCall } from '../step/interceptor-call.js'
 import { endByFallback } from './branch-fallback.js'
 import type { BranchHandle, BranchHost, BranchProgress, Found, ReportedProgress, WaitsFor } from './branch-handle.js'
-import { progressOf } from './held-branches.js'
+import { progressOf } from './kept-branches.js'
 import { cancelledBy, resultOf } from './outcome.js'
 
 // Owns: a branch that runs in this process: its application, its one run, and the result of that.

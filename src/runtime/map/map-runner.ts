@@ -23,7 +23,7 @@ import { BranchStarter } from './branch-starter.js'
 import { BranchTable } from './branch-table.js'
 import { Completion, loseRest } from './completion.js'
 import type { Folding } from './folding.js'
-import type { HeldBranches } from './held-branches.js'
+import type { KeptBranches } from './kept-branches.js'
 import { closedBy, hasDrained, hasSettled, type MapEffect, type MapEvent, type Why } from './map-state.js'
 import { emitStart, type MapAttempt, trackerBelow } from './map-visit.js'
 import { openFeed } from './open-feed.js'
@@ -50,7 +50,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   readonly ids: BranchIds = branchIdsOf(this)
   readonly #messages: BranchMessages
   store: BranchStore<MapJournal> | undefined
-  held: HeldBranches | undefined
+  kept: KeptBranches | undefined
   tracker: Tracker | undefined
   readonly #fanOut: FanOut
   readonly #raw: Inputs
@@ -137,7 +137,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
       })
       this.#feed = opened.feed
       this.store = opened.store
-      this.held = opened.held
+      this.kept = opened.kept
       this.#send({ type: 'counted', total: opened.feed.length })
       if (!this.restoring) this.#restored()
     } catch (error) {
@@ -209,7 +209,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   #record(settling: Settling, cause: CancelCause | undefined): void {
     this.#send({ type: 'hold' }) // a `watch` may cancel: nothing starts or ends before the policy is asked
     const result = recordBranchResult(this, settling)
-    this.held?.settled(settling.task, result, settling.branch, cause)
+    this.kept?.settled(settling.task, result, settling.branch, cause)
     this.#send({ type: 'free' })
     if (!this.isCancelled || this.table.state.held === 0) this.#send({ type: 'judge' }) // a cancel of all of them is one event
   }
@@ -222,7 +222,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
   /** The map has enough: cancels what has not settled, and reduces. */
   satisfy(): void {
     this.store?.satisfied()
-    this.held?.satisfied()
+    this.kept?.satisfied()
     this.#send({ type: 'close', why: { kind: 'satisfied' } })
   }
 
@@ -286,7 +286,7 @@ export class MapRunner implements RunningMap, RecordingMap, QueueingMap {
     if (this.restoring) return this.whenRestored(() => this.cancelMap(cancellation))
     if (this.isCancelled || closedBy(this.table.state) !== undefined) return 'cancelled'
     this.store?.mapCancelled(cancellation)
-    this.held?.mapCancelled(cancellation)
+    this.kept?.mapCancelled(cancellation)
     this.isCancelled = true
     this.#send({ type: 'hold' })
     this.#source.abort(cancellation.reason)

@@ -9,13 +9,13 @@ import { failOnStoreLoss } from '../durability.js'
 import { wrap } from '../step/attempt.js'
 import { isScoped } from '../step/code-scope.js'
 import type { BranchStarter } from './branch-starter.js'
-import { HeldBranches, type HeldCallbacks } from './held-branches.js'
+import { KeptBranches, type KeptCallbacks } from './kept-branches.js'
 import type { MapVisit } from './map-visit.js'
 import type { Settling } from './record-branch-result.js'
 import { TaskFeed } from './task-feed.js'
 
-// Owns: the tasks of a map: its source, through the stored or held progress of its branches.
-// Does not own: that progress (persistence/durable-task-feed.ts, held-branches.ts).
+// Owns: the tasks of a map: its source, through the stored or kept progress of its branches.
+// Does not own: that progress (persistence/durable-task-feed.ts, kept-branches.ts).
 
 /** The callbacks of a map for its feed. */
 export interface FeedCallbacks
@@ -23,11 +23,11 @@ export interface FeedCallbacks
   readonly record: (settling: Settling) => void
 }
 
-/** The tasks of a map, with the stored or held progress of its branches. */
+/** The tasks of a map, with the stored or kept progress of its branches. */
 export interface OpenedFeed {
   readonly feed: Feed
   readonly store?: BranchStore<MapJournal>
-  readonly held?: HeldBranches | undefined
+  readonly kept?: KeptBranches | undefined
 }
 
 /** Opens the source of a map. @throws the error of the source; an error for duplicate keys */
@@ -45,7 +45,7 @@ export function openFeed(
   const feed = new TaskFeed(subject, source, callbacks.wake, (thrown, prefix) => wrap(run, step.node, thrown, prefix))
   const own = fanOut.persister as Persister | null | undefined
   const journal = own === null ? undefined : (app.journal ?? branchOnlyJournal(app, own))
-  if (journal === undefined) return heldFeed(map, fanOut, feed, starter, callbacks)
+  if (journal === undefined) return keptFeed(map, fanOut, feed, starter, callbacks)
   const taskAt = entries.kind === 'known' ? (i: number) => toTask(entries.at(i), i) : undefined
   const settle: StoredMapVisit['settle'] = (task, { startedAt, attempts, hasState, state }, result, endedAt) => {
     const past = { inputs: starter.inputsOf(task), attempts, endedAt, state: hasState ? state : undefined }
@@ -97,22 +97,22 @@ function scoped(step: CurrentAttempt, source: TaskSource): TaskSource {
     : { ...source, entries: { ...entries, iterator: surrounded(entries.iterator) } }
 }
 
-/** The tasks of a map that is not stored, with its held progress. */
-function heldFeed(
+/** The tasks of a map that is not stored, with its kept progress. */
+function keptFeed(
   { app, step, visit }: MapVisit,
   { fold }: FanOut,
   feed: Feed,
   starter: BranchStarter,
   callbacks: FeedCallbacks,
 ): OpenedFeed {
-  const held = fold.kind === 'all' ? HeldBranches.of(app, step.node.name, visit, step.state) : undefined // H3
-  app.held = held
-  if (held === undefined) return { feed }
-  const settle: HeldCallbacks['settle'] = (task, result) => {
+  const kept = fold.kind === 'all' ? KeptBranches.of(app, step.node.name, visit, step.state) : undefined // H3
+  app.kept = kept
+  if (kept === undefined) return { feed }
+  const settle: KeptCallbacks['settle'] = (task, result) => {
     const { startedAt, endedAt, attempts, state } = result
     callbacks.record({ task, startedAt, result, past: { inputs: starter.inputsOf(task), attempts, endedAt, state } })
   }
-  return { feed: held.over(feed, step.state, { ...callbacks, settle }), held }
+  return { feed: kept.over(feed, step.state, { ...callbacks, settle }), kept }
 }
 
 /** The journal for the branches of an application that is not stored itself. */

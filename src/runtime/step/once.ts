@@ -33,7 +33,7 @@ export function tooLate(app: Application, { node, sequenceId, attempt }: Current
 }
 
 class Effect implements LiveEffect {
-  /** Undefined where nothing is stored, so that held progress keeps no application alive. */
+  /** Undefined where nothing is stored, so that kept progress holds no application in memory. */
   readonly #app: Application | undefined
   readonly #onces: Map<string, LiveEffect>
   readonly #key: string

@@ -181,7 +181,7 @@ function setCheckpoint(run: Run, node: PlanNode, checkpoint: Checkpoint): undefi
   const { app } = run
   if (run.attempts?.branchRecovered === true) return // abandoned during its save: the state of the fallback is its end
   app.checkpoint = checkpoint
-  run.taken = app.onces = app.held = undefined
+  run.taken = app.onces = app.kept = undefined
   app.countVisits(node.index)
 }
 

@@ -9,7 +9,7 @@ import type { CancelledMap } from '../../persistence/branch-store.js'
 import type { State } from '../../state/freeze.js'
 import type { Application } from '../application.js'
 import { endsAt } from '../run/request.js'
-import type { BranchHandle, BranchProgress, HeldMap } from './branch-handle.js'
+import type { BranchHandle, BranchProgress, KeptMap } from './branch-handle.js'
 
 // Owns: the unstored progress of a map until its step commits: final results, and the checkpoints of other branches.
 // The next run, or the next attempt of the branch above, tries the step again with it. An entry is made when a branch
@@ -18,32 +18,32 @@ import type { BranchHandle, BranchProgress, HeldMap } from './branch-handle.js'
 // H1  The commit of the step drops it, and so does anything that moves the application elsewhere.
 // H2  The rules are those of the store: a branch cancelled for good stays so, a failed or interrupted one continues at
 //     its last commit, and an entry that has changed begins anew.
-// H3  A map that drops results as it folds them (`reduceEach`, `reduceLive`) holds nothing, and begins anew: a folded
+// H3  A map that drops results as it folds them (`reduceEach`, `reduceLive`) keeps nothing, and begins anew: a folded
 //     value cannot be unfolded where an entry has changed, and a fold that threw is half folded.
 
 /** A final result. */
 type Settled = BranchResult & Pick<AnyResult, 'startedAt' | 'endedAt' | 'attempts' | 'state'>
 
-interface Held {
+interface Kept {
   readonly task: BranchTask
   readonly settled?: Settled
   readonly progress?: BranchProgress
 }
 
-/** The callbacks of a map for its held branches. */
-export interface HeldCallbacks extends Pick<EarlierResults, 'restored' | 'wake' | 'closed' | 'isCancelled'> {
+/** The callbacks of a map for its kept branches. */
+export interface KeptCallbacks extends Pick<EarlierResults, 'restored' | 'wake' | 'closed' | 'isCancelled'> {
   readonly settle: (task: BranchTask, settled: Settled) => void
   readonly satisfied: () => void
   readonly cancelled: (cancel: CancelledMap) => void
 }
 
-export class HeldBranches implements HeldMap {
+export class KeptBranches implements KeptMap {
   readonly #name: string
   readonly #visit: number
   /** The state that the map had read when its source ran. */
   #view: State
   /** By key, in the order of settling. */
-  readonly #held = new Map<string, Held>()
+  readonly #kept = new Map<string, Kept>()
   /** Branches with a final result in this run, and these results. */
   #tasks: BranchTask[] = []
   #results: AnyResult[] = []
@@ -56,11 +56,11 @@ export class HeldBranches implements HeldMap {
     this.#view = view
   }
 
-  /** The progress that an application holds of a map; empty if it was never there. */
-  static of(app: Application, name: string, visit: number, view: State): HeldBranches {
-    const { held } = app
-    if (held instanceof HeldBranches && held.#name === name && held.#visit === visit) return held
-    return new HeldBranches(name, visit, view)
+  /** The progress that an application keeps of a map; empty if it was never there. */
+  static of(app: Application, name: string, visit: number, view: State): KeptBranches {
+    const { kept } = app
+    if (kept instanceof KeptBranches && kept.#name === name && kept.#visit === visit) return kept
+    return new KeptBranches(name, visit, view)
   }
 
   /** A branch has settled. @param branch undefined for one that was not made in this run */
@@ -69,11 +69,11 @@ export class HeldBranches implements HeldMap {
     if (result.status === 'done' || (result.status === 'cancelled' && cause !== undefined && isFinal(cause))) {
       this.#tasks.push(task)
       this.#results.push(result)
-      if (this.#held.size > 0) this.#held.delete(key)
+      if (this.#kept.size > 0) this.#kept.delete(key)
     } else if (branch !== undefined) {
-      this.#held.delete(key)
-      const held = heldOf(task, result, branch.progress())
-      if (held !== undefined) this.#held.set(key, held)
+      this.#kept.delete(key)
+      const kept = keptOf(task, result, branch.progress())
+      if (kept !== undefined) this.#kept.set(key, kept)
     }
   }
 
@@ -88,22 +88,22 @@ export class HeldBranches implements HeldMap {
   }
 
   progressOf(key: string): BranchProgress | undefined {
-    return this.#held.get(key)?.progress
+    return this.#kept.get(key)?.progress
   }
 
-  /** The source runs again: held branches come first. */
-  over(feed: Feed, view: State, callbacks: HeldCallbacks): Feed {
+  /** The source runs again: kept branches come first. */
+  over(feed: Feed, view: State, callbacks: KeptCallbacks): Feed {
     for (const [i, settled] of this.#results.entries())
-      this.#held.set(settled.key, { task: this.#tasks[i] as BranchTask, settled })
+      this.#kept.set(settled.key, { task: this.#tasks[i] as BranchTask, settled })
     this.#tasks = []
     this.#results = []
-    if (this.#held.size === 0 && !this.#satisfied && this.#cancelled === undefined) {
+    if (this.#kept.size === 0 && !this.#satisfied && this.#cancelled === undefined) {
       this.#view = view
       return feed
     }
     const orders = new Map<string, number>()
     let upTo = 0
-    for (const [key, { task }] of this.#held) {
+    for (const [key, { task }] of this.#kept) {
       orders.set(key, orders.size)
       upTo = Math.max(upTo, task.index + 1)
     }
@@ -112,7 +112,7 @@ export class HeldBranches implements HeldMap {
       upTo,
       compare: (tasks) => this.#compare(tasks, view),
       outcomeOf: (task) => this.#outcomeOf(task, orders, callbacks),
-      has: (key) => this.#held.has(key),
+      has: (key) => this.#kept.has(key),
       settled: () => {
         if (this.#satisfied) callbacks.satisfied()
         if (this.#cancelled !== undefined) callbacks.cancelled(this.#cancelled)
@@ -121,8 +121,8 @@ export class HeldBranches implements HeldMap {
     return new RestoredFeed(feed, before)
   }
 
-  #outcomeOf(task: BranchTask, orders: ReadonlyMap<string, number>, callbacks: HeldCallbacks): Outcome | undefined {
-    const settled = this.#held.get(task.key)?.settled
+  #outcomeOf(task: BranchTask, orders: ReadonlyMap<string, number>, callbacks: KeptCallbacks): Outcome | undefined {
+    const settled = this.#kept.get(task.key)?.settled
     return settled && { order: orders.get(task.key) ?? 0, settle: () => callbacks.settle(task, settled) }
   }
 
@@ -130,17 +130,17 @@ export class HeldBranches implements HeldMap {
   *#compare(tasks: readonly BranchTask[], view: State): Pieces<void> {
     const [before, today] = [{ ...this.#view }, { ...view }]
     const now = new Map(tasks.map((task) => [task.key, task] as const))
-    for (const [key, { task }] of this.#held) {
+    for (const [key, { task }] of this.#kept) {
       yield
       const again = now.get(key)
-      if (again === undefined || hashOfTask(again, today) !== hashOfTask(task, before)) this.#held.delete(key)
+      if (again === undefined || hashOfTask(again, today) !== hashOfTask(task, before)) this.#kept.delete(key)
     }
     this.#view = view
   }
 }
 
 /** The entry of a branch that continues; undefined for one at its start. */
-function heldOf(task: BranchTask, result: AnyResult, progress: BranchProgress): Held | undefined {
+function keptOf(task: BranchTask, result: AnyResult, progress: BranchProgress): Kept | undefined {
   const { checkpoint, inStep, recovered, ended } = progress
   const { startedAt, endedAt, attempts, status } = result
   // Interrupted after its last step: cancelled in this run, and done for the next.
@@ -153,16 +153,16 @@ function heldOf(task: BranchTask, result: AnyResult, progress: BranchProgress): 
 
 /** The progress of an application. */
 export function progressOf(app: Application, startedAt: number | undefined): BranchProgress {
-  const { checkpoint, visits, onces, held, plan, run } = app
+  const { checkpoint, visits, onces, kept, plan, run } = app
   const at = plan.graph.nodes.get(checkpoint.position ?? '')
   const ended = run !== undefined && at !== undefined && endsAt(plan, run.request, at, checkpoint.next) !== undefined
   const past = run?.attempts?.past ?? { attempts: 1, tries: 0, recovered: false }
-  const inStep = onces === undefined && held === undefined ? undefined : { onces, held }
+  const inStep = onces === undefined && kept === undefined ? undefined : { onces, kept }
   return { checkpoint, visits, inStep, startedAt, ended, ...past }
 }
 
 /** The progress of an application within its next step. */
-type InStep = Pick<Application, 'onces' | 'held'>
+type InStep = Pick<Application, 'onces' | 'kept'>
 
 /** Moves an application to the progress of a branch. */
 export function restoreProgress(app: Application, { checkpoint, visits, inStep }: BranchProgress): void {
