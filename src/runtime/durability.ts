@@ -1,7 +1,6 @@
 import type { Inputs } from '../action/inputs.js'
 import type { PlanNode } from '../graph/plan.js'
 import { isThenable, ownValue, toError } from '../internal/guards.js'
-import type { CancelEvent } from '../lifecycle/events.js'
 import { isFinal } from '../lifecycle/final.js'
 import type { Logger } from '../lifecycle/logger.js'
 import type { AppJournal } from '../persistence/app-journal.js'
@@ -184,11 +183,6 @@ export function recordEnd(run: Run, result: RunResult): Awaitable<RunResult> {
     return fault ? failedRun(app, fault.error) : result
   }
   return parent === undefined || written !== undefined ? end() : result
-}
-
-/** What the cancel of a root tells of its store. Nothing without one, and where the cancel is for good. */
-export function storedAfter({ parent, journal }: Application, { cause }: Cancellation): Pick<CancelEvent, 'stored'> {
-  return parent !== undefined || journal === undefined || isFinal(cause) ? {} : { stored: journal.status.cutOff }
 }
 
 /** The result of an application that ended, as its journal stores it. */

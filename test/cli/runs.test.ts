@@ -1,4 +1,5 @@
-import { createApplication, defineState } from 'teasel'
+import { createApplication, defineMessage, defineState, type } from 'teasel'
+import { memoryPersister } from 'teasel/persistence'
 import { fileTracker } from 'teasel/tracking/file'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { valueText } from '../../src/cli/words.js'
@@ -326,5 +327,42 @@ describe('teasel runs diff', () => {
 
     expect(called.code).toBe(code)
     expect(called.err).toContain(text)
+  })
+})
+
+describe('a run in a log that waits in its store, since its process has let it go', () => {
+  it('is listed, shown and asked for as waiting', async () => {
+    using logs = temporaryFolder()
+    const kit = defineState<{ ok: boolean }>()
+    const verdict = defineMessage('verdict', type<boolean>())
+    const ask = kit.action({
+      reads: [],
+      writes: ['ok'],
+      run: async ({ context }) => ({ ok: (await context.receiveOne(verdict, { ask: 'Ship it?' })).body }),
+    })
+    const map = kit.mapStates({
+      reads: [],
+      writes: ['ok'],
+      action: ask,
+      states: { eu: {}, us: {} },
+      reduce: ({ branches }) => ({ ok: branches.eu.state.ok && branches.us.state.ok }),
+    })
+    const tracker = fileTracker({ dir: logs.path })
+    const options = { appId: 'order', entrypoint: 'map', state: {}, persister: memoryPersister(), tracker } as const
+    const app = createApplication(kit.graph({ actions: { map } }), options)
+    expect((await app.run({ whenWaiting: 'return' })).status).toBe('waiting')
+    await app[Symbol.asyncDispose]()
+    await tracker.dispose()
+
+    const of = { env: { TEASEL_DIR: logs.path } }
+    expect(await callJson(['runs', 'ls'], of)).toMatchObject([{ runId: 'order', status: 'waiting', pending: 2 }])
+    expect((await call(['runs', 'ls', '--status', 'waiting'], of)).out).toMatch(/⏸.*order/)
+    const shown = (await call(['runs', 'show', 'order'], of)).out
+    expect(shown).toMatch(/waiting[\s\S]*map ⏸2/)
+    expect(shown).not.toMatch(/cancelled|interrupted|⊘|\?\d/)
+    expect(await callJson(['pending'], of)).toMatchObject([
+      { runId: 'order', path: [['map', 1, 'eu']], ask: 'Ship it?' },
+      { runId: 'order', path: [['map', 1, 'us']], ask: 'Ship it?' },
+    ])
   })
 })

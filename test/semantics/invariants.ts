@@ -369,9 +369,14 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
   'log/chunk-merge.ts': {
     M1: ['../tracking/format › has the lines of its format'],
   },
+  'log/fold-cut.ts': {
+    U1: ['../tracking/cut-runs › waits also where its process dies while it is taken down'],
+    U2: ['../tracking/cut-runs › has what ended while it was taken down'],
+  },
   'log/fold-status.ts': {
     S1: ['../tracking/file-reader › agree while it waits'],
     S2: ['../tracking/file-reader › leaves a run interrupted that needs a process'],
+    S3: ['../tracking/cut-runs › waits also where its process dies while it is taken down'],
   },
   'log/fold.ts': {
     T1: ['../tracking/format › is read at every length as a consistent beginning'],

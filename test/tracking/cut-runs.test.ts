@@ -8,7 +8,7 @@ import { fileReader, fileTracker } from 'teasel/tracking/file'
 import { afterAll, describe, expect, it } from 'vitest'
 import { RunFold } from '../../src/log/fold.js'
 import { foldedSummary } from '../../src/log/fold-tree.js'
-import type { LogLine } from '../../src/log/lines.js'
+import type { EventLine, LogLine } from '../../src/log/lines.js'
 import type { Reader } from '../../src/read/reader.js'
 import type { RunSummary } from '../../src/read/run-summary.js'
 import type { AppNode, StepRecord } from '../../src/read/tree.js'
@@ -57,6 +57,7 @@ class Rig {
     const expected = branches.flatMap((one) => one.split('+')).filter((one) => one !== 'done').length
     await flushUntil(() => this.#world.standing === expected)
     this.#world.standing = 0
+    this.clock.advance(1)
   }
 
   /** Goes on in another process, with an answer to each question. */
@@ -158,7 +159,9 @@ const CASES: readonly (readonly [string, Standing, 'waiting' | 'interrupted'])[]
 ]
 
 const runFacts = ({ status, since, sequenceId, position, next, pending, retrying, nextAt, ...rest }: RunSummary) => ({
-  ...{ status, since, sequenceId, position, next, pending, retrying, nextAt },
+  ...{ status, sequenceId, position, next, pending, retrying, nextAt },
+  // In a store, one that is tried again waits from the moment that nobody awaits it.
+  since: retrying > 0 && status === 'waiting' ? undefined : since,
   branches: rest.branches,
   cancelled: rest.cancelled?.cause,
   endedAt: rest.endedAt,
@@ -286,6 +289,23 @@ describe('the log of a run', () => {
     }
   })
 
+  it('has what ended while it was taken down', async () => {
+    const rig = await letGo({ item: 'work' }, memoryPersister())
+    const whole = linesOf(rig.dir, 'run.0.0.jsonl') as unknown as readonly LogLine[]
+    const cut = whole.slice(0, whole.findIndex(({ type: one }) => one === 'cancel') + 1)
+    const summaryOf = (...more: readonly EventLine[]) => {
+      const fold = new RunFold(true)
+      for (const line of [...cut, ...more]) fold.add(line)
+      return foldedSummary(fold, { alive: true, seenAt: 0 })
+    }
+    const at = { seq: 1000, time: rig.clock.now(), app: 0 } as const
+    expect(summaryOf()).toMatchObject({ status: 'interrupted', sequenceId: 0, next: 'act' })
+    const step = { ...at, type: 'step.end', source: 'act', sequenceId: 1, status: 'done' }
+    expect(summaryOf(step)).toMatchObject({ status: 'interrupted', sequenceId: 1, position: 'act' })
+    const end = { ...at, type: 'run.end', status: 'failed' }
+    expect(summaryOf(end)).toMatchObject({ status: 'failed' })
+  })
+
   it.each(CASES)('has the same numbers where settled branches are forgotten: it %s', async (_, standing) => {
     const rig = await letGo(standing, memoryPersister())
     await rig.goOn()
@@ -320,5 +340,10 @@ describe('the log of a run', () => {
       expect(told.list[0]).not.toHaveProperty('heldBy.id')
       expect(told.steps.at(-1)).toMatchObject({ action: 'fan', status: 'waiting' })
     }
+    const lines = linesOf(dir, 'run.0.0.jsonl') as unknown as readonly LogLine[]
+    const fold = new RunFold(true)
+    for (const line of lines.slice(0, lines.findLastIndex(({ type: one }) => one === 'run.start') + 1)) fold.add(line)
+    const begun = foldedSummary(fold, { alive: true, seenAt: 0 })
+    expect(begun).toMatchObject({ status: 'running', pending: 0, branches: { done: 1, queued: 2 } })
   })
 })

@@ -1,6 +1,8 @@
 import { CancelledError, TimeoutError } from '../../errors.js'
 import { isInstance } from '../../internal/guards.js'
-import type { CancelCause } from '../../lifecycle/events.js'
+import type { CancelCause, CancelEvent } from '../../lifecycle/events.js'
+import { isFinal } from '../../lifecycle/final.js'
+import type { AppJournal } from '../../persistence/app-journal.js'
 
 /** The reason and the source of a cancel. Everything that the cancel reaches shares one object. */
 export interface Cancellation {
@@ -29,4 +31,15 @@ export const TIMEOUT = 'timeout'
 /** The error of a branch that timed out. */
 export function timeoutOf({ by, reason }: Cancellation): TimeoutError | undefined {
   return by === TIMEOUT && isInstance(reason, TimeoutError) ? reason : undefined
+}
+
+/** A cancelled application, and its store. */
+interface StoredApp {
+  readonly parent: object | undefined
+  readonly journal: AppJournal | undefined
+}
+
+/** What the cancel of a root tells of its store. Nothing without one, and where the cancel is for good. */
+export function storedAfter({ parent, journal }: StoredApp, { cause }: Cancellation): Pick<CancelEvent, 'stored'> {
+  return parent !== undefined || journal === undefined || isFinal(cause) ? {} : { stored: journal.status.cutOff }
 }
