@@ -268,12 +268,12 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
 
     await page.waitForSelector('.head .status[data-status=running]', { timeout: 4000 })
     expect(await page.textContent('.map-sum')).toContain('0 of 5 branches')
-    expect(await page.textContent('.map-sum')).toMatch(/· 2 at once · [\d.]+ m?s · the first one wins/)
+    expect(await page.textContent('.map-sum')).toMatch(/· 2 at once · [\d.]+ m?s · the first that settles wins/)
     end.resolve()
     await run
     await page.waitForSelector('.head .status[data-status=done]')
     expect(await page.textContent('.map-sum')).toMatch(
-      /5 of 5 branches.* · 2 at once · [\d.]+ m?s · the first one wins/,
+      /5 of 5 branches.* · 2 at once · [\d.]+ m?s · the first that settles wins/,
     )
     expect(await page.getByRole('img', { name: /5 branches/ }).getAttribute('aria-label')).toBe(
       '5 branches: 1 done, 4 cancelled',
@@ -298,7 +298,7 @@ describe.skipIf(chromium === undefined)('the page while things happen, in a brow
     const state = page.getByLabel('State after step 0')
     await expect.poll(() => state.inputValue()).toContain('"n": 2')
     await state.fill('{ "n": 20 }')
-    expect(await page.textContent('.command')).toMatch(/^teasel fork sum-1@0 --patch '{"n":20}' --url /)
+    expect(await page.textContent('dialog .command')).toMatch(/^teasel fork sum-1@0 --patch '{"n":20}' --url /)
     await page.getByRole('button', { name: 'Fork', exact: true }).click()
 
     await page.waitForURL((url) => !url.pathname.endsWith('sum-1'))
