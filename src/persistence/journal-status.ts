@@ -20,7 +20,8 @@ import type { EnteredMap } from './summary-waits.js'
 // F1  The status of a root is that of its tree while a run is under way, and that of its end afterwards.
 // F2  A cut-off root that only waited, for messages, times or retry delays, is waiting: it needs no process, and its
 //     process has not died. A host that found it interrupted would take and release it until its delay is over. What is
-//     below stays as it was too, and so does a branch that only waits below any other root.
+//     below stays as it was too, and so does a branch that only waits below any other root. A root whose waits are in no
+//     store is interrupted: nothing else would wake it.
 // F3  The summary of a root that waits is stored again when a question below has changed: the store compares it with
 //     the messages that are there.
 // F4  A run answers that nothing of it goes on once its store has that: a halt, an end, a cancel for good. A failure and a
@@ -150,7 +151,8 @@ export class JournalStatus {
 
   /** The status of a root whose run is cut off (F2). It stays the same from the cancel on. */
   get cutOff(): 'waiting' | 'interrupted' {
-    return this.#journal.scope.tree.waiting ? 'waiting' : 'interrupted'
+    const { waiting, pending, goesOnAt } = this.#journal.scope.tree
+    return waiting && (pending > 0 || goesOnAt !== null) ? 'waiting' : 'interrupted'
   }
 
   #endRoot(status: SummaryStatus, ended?: Parameters<AppStatus['set']>[2]): void {

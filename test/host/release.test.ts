@@ -1,6 +1,6 @@
 import { defineMessage, defineState, resumeOrCreate, type } from 'teasel'
 import { createHost, type HostEvent, hosted } from 'teasel/host'
-import { createPersister, memoryPersister, PersistenceError } from 'teasel/persistence'
+import { createPersister, memoryPersister, PersistenceError, type Persister } from 'teasel/persistence'
 import { ManualClock } from 'teasel/testing'
 import { expect, it } from 'vitest'
 import { flush, flushUntil, untilAborted } from '../support/deferred.js'
@@ -16,6 +16,8 @@ interface MapUse {
   readonly items: readonly string[]
   readonly timeoutMs?: number
   readonly persister?: null
+  /** Of another host; a new one by default. */
+  readonly store?: Persister
 }
 let calls = 0
 /** Sleeps a minute for `slow`, asks for `ask`, and fails twice for `busy`. */
@@ -30,10 +32,10 @@ const work = kit.action({
     return { out: item }
   },
 })
-function setUp({ items, ...options }: MapUse) {
+function setUp({ items, store, ...options }: MapUse) {
   calls = 0
   const clock = new ManualClock(Date.now())
-  const persister = memoryPersister({ now: () => clock.now() })
+  const persister = store ?? memoryPersister({ now: () => clock.now() })
   const each = kit.mapStates({
     reads: ['item'],
     writes: ['out'],
@@ -112,6 +114,21 @@ it('a run that waits in a branch of no store is held until it ends', async () =>
   expect(seen).toEqual(['started', 'finished'])
   expect(await persister.state({ runId: 'a' })).toMatchObject({ out: 'slow done' })
   await host.close()
+})
+
+it('a run that waits in a branch of no store is taken again after its host has drained', async () => {
+  const { persister, host, seen, start } = setUp({ items: ['ask'], persister: null })
+  await start()
+  await flushUntil(() => host.health().running === 1)
+  await flush()
+  await host.close()
+  expect(seen).toEqual(['started', 'interrupted'])
+  expect((await persister.list()).items).toMatchObject([{ status: 'interrupted', pending: 0 }])
+
+  const other = setUp({ items: ['ask'], persister: null, store: persister })
+  await flushUntil(() => other.seen.length > 0)
+  expect(other.seen).toEqual(['interrupted'])
+  await other.host.close()
 })
 
 it('a run that another process takes while it is released is no loss', async () => {

@@ -910,6 +910,7 @@ export const invariantRows: Readonly<Record<string, Readonly<Record<string, read
     F2: [
       '../persistence/stored-status › a run that only waits is waiting, with its question',
       '../host/release › a run is released in a retry delay, and taken again when that is over',
+      '../host/release › a run that waits in a branch of no store is taken again after its host has drained',
     ],
     F3: ['../persistence/stored-status › a message that is stored just before its question answers it'],
     F4: [
