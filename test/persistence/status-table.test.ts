@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
 import { createPersister, memoryPersister, type Persister, type RunTree, rewind, sendStored } from 'teasel/persistence'
 import { postgresPersister } from 'teasel/persistence/postgres'
@@ -184,7 +185,7 @@ describe.each(stores)('the status of a run in a store (%s)', (_, open) => {
     while ((await app.send(answer('yes'), { path: 'map/ask' })) === 'dropped') await flush()
   }
   const isSame = (now: object, name: string, value: unknown): boolean =>
-    JSON.stringify(Reflect.get(now, name)) === JSON.stringify(value)
+    isDeepStrictEqual(Reflect.get(now, name), value)
 
   it('is queued when nobody has run it', async () => {
     const { graph, options, persister, reads } = setUp(['work'])

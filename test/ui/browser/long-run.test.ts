@@ -225,6 +225,6 @@ describe.skipIf(chromium === undefined)('a long run, in a browser', () => {
     closed.push(() => again.close())
 
     await page.waitForSelector('.graph svg >> text=×2999')
-    expect(await page.locator('.inspector .problem').count()).toBe(0)
+    await expect.poll(() => page.locator('.inspector .problem').count()).toBe(0)
   })
 })
