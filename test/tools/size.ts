@@ -32,9 +32,9 @@ export const CORE = 'src/index.ts'
 // No program without a persister loads code that reads or writes a store.
 const BUDGETS: readonly Budget[] = [
   { name: 'declare', program: 'test/tools/sizes/declare.ts', aimBytes: 11 * KIB, mostBytes: 11 * KIB },
-  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 63_800 },
-  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 63_800 },
-  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 68_000 },
+  { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 63_900 },
+  { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 63_900 },
+  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 68_100 },
 ]
 
 /** The bundle of a program, minified; xstate stays outside. */
