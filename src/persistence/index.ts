@@ -74,7 +74,8 @@ export type {
   StepEndMark,
 } from './record.js'
 export type { StoredMap, StoredMessage, StoredRecord, StoredStatus } from './replay.js'
-export { type RewindOptions, rewind, type SendStoredOptions, sendStored } from './rewind.js'
+export { type RewindOptions, rewind } from './rewind.js'
+export { type SendStoredOptions, sendStored } from './send-stored.js'
 export type {
   AppSummary,
   BelowCount,

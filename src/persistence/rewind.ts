@@ -1,8 +1,4 @@
-import { type Path, printMap, unescapeName } from '../action/context.js'
-import type { Message } from '../action/message.js'
 import { systemClock } from '../internal/clock.js'
-import { branchIdOf } from '../parallel/branch-id.js'
-import { printedPath, type WirePath } from '../read/wire-path.js'
 import { freezeAll, type State } from '../state/freeze.js'
 import { applySchema, refuseUnknownKeys, type StateRules } from '../state/schema.js'
 import { PersistenceError } from '../store-errors.js'
@@ -13,7 +9,6 @@ import type { AppRef, Persister } from './persister.js'
 import { readMessage, type StoredMessage, type StoredRecord } from './replay.js'
 import { isRequest } from './request-form.js'
 import { Scope } from './scope.js'
-import { postTo } from './seal.js'
 import { scopeSettings } from './settings.js'
 
 /** Options of {@link rewind}. */
@@ -133,73 +128,3 @@ async function rootOf(persister: Persister, ref: Required<AppRef>, { parentRef }
 }
 
 const isOpen = ({ map }: StoredRecord, name: string, visit: number): boolean => map?.map === name && map.visit === visit
-
-/** Options of {@link sendStored}. */
-export interface SendStoredOptions extends AppRef {
-  /** The store of the application. */
-  readonly persister: Persister
-  /**
-   * Path of the receiver below the root, printed (`compare/gpt4`), as segments, or as JSON: that of an open question fits.
-   * Default: the root itself.
-   */
-  readonly path?: string | Path | WirePath | undefined
-  /** Made by the function that `defineMessage` returns. */
-  readonly message: Message
-}
-
-/**
- * Sends a message to a stored application, from any process.
- *
- * A run that waits gets it at its next poll (`inboxPollMs`, one second by default), or at once from a store with
- * notifications; otherwise the next resume delivers it. It stays stored until the step that received it commits.
- * @returns `queued` once it is stored; `dropped` when there is no such application, or it or one above it has ended
- * @throws {SerializationError} when the body cannot be stored
- * @throws {PersistenceError} when the store is unavailable, or a record cannot be read
- *
- * @example
- * ```ts
- * const approve = defineMessage('approve', type<boolean>())
- * await sendStored({ persister: memoryPersister(), appId: 'order-1', message: approve(true) }) // 'dropped'
- * ```
- */
-export async function sendStored({
-  persister,
-  appId,
-  partitionKey = null,
-  path = '',
-  message,
-}: SendStoredOptions): Promise<'queued' | 'dropped'> {
-  const printed = printedPath(path)
-  const target = await find(persister, { appId, partitionKey }, printed === '' ? [] : printed.split('/'))
-  if (target === undefined) return 'dropped'
-  const { kind, body } = message
-  await postTo({ driver: persister.driver, partitionKey, rootId: appId }, target, { kind, body })
-  return 'queued'
-}
-
-/**
- * The id of the application at a path.
- * @param recorded whether it is an entry of its map: such a branch may have no record of its own yet
- */
-async function find(
-  persister: Persister,
-  ref: Required<AppRef>,
-  parts: readonly string[],
-  recorded = false,
-): Promise<string | undefined> {
-  const record = await persister.load(ref)
-  // Nothing below an ended application runs again, whatever its own record.
-  if (record === undefined ? !recorded : hasEnded(record)) return undefined
-  if (parts.length === 0) return ref.appId
-  const open = record?.map
-  if (record === undefined || open === undefined || parts[0] !== printMap(open.map, open.visit)) return undefined
-  const keys = new Set([...open.entries.values()].map(([name]) => name))
-  const named = unescapeName(parts[1] ?? '~')
-  const key = keys.has(named) ? named : ''
-  const rest = parts.slice(key === named ? 2 : 1)
-  const id = branchIdOf(record.appId, record.epoch, open.map, open.visit, key)
-  return find(persister, { ...ref, appId: id }, rest, keys.has(key))
-}
-
-const hasEnded = ({ status, end, cancelled }: StoredRecord): boolean =>
-  status === 'finished' || status === 'cancelled' || end !== undefined || cancelled?.final === true

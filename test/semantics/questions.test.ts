@@ -182,6 +182,45 @@ describe('the question of a wait', () => {
     expect((await persister.pending({ answered: true })).items.map(({ ask }) => ask)).toEqual(['first?', 'second?'])
   })
 
+  it('is answered there also in an application that an action has made, whatever its key', async () => {
+    const persister = memoryPersister()
+    const asking = kit.graph({ actions: { both } })
+    const makes = kit.action({
+      reads: [],
+      writes: ['out'],
+      run: async ({ context: parent }) => {
+        const made = [undefined, 'k/1#~'].map((key) =>
+          createApplication(asking, { entrypoint: 'both', state: {}, parent, ...(key !== undefined && { key }) }).run(),
+        )
+        return { out: (await Promise.all(made)).map(({ state }) => state.out).join(' ') }
+      },
+    })
+    const outer = kit.mapActions({
+      reads: [],
+      writes: ['outs'],
+      actions: { 'x/y': makes },
+      reduce: ({ results }) => ({ outs: results.map(({ state }) => state.out) }),
+    })
+    const graph = kit.graph({ actions: { outer } })
+    const options = { appId: 'app', entrypoint: 'outer', state: {}, persister, logger: quiet } as const
+    const app = createApplication(graph, options)
+    await app.run({ whenWaiting: 'return' })
+    await app[Symbol.asyncDispose]()
+
+    const { items } = await persister.pending()
+    expect(items.length).toBe(4)
+    for (const { path, kinds } of items)
+      expect(
+        await sendStored({ persister, appId: 'app', path, message: kinds[0] === 'yes' ? yes('1') : no('2') }),
+      ).toBe('queued')
+    const again = await resumeOrCreate(graph, options)
+    const run = again.run({ whenWaiting: 'return' })
+    await run
+    for (const { path } of again.pending) await again.send(yes('3'), { path })
+    expect((await again.run()).state.outs).toEqual(['1,2,3 1,2,3'])
+    expect(await sendStored({ persister, appId: 'app', path: items[0]?.path, message: yes('4') })).toBe('dropped')
+  })
+
   it('is read from a store that held one wait without its times', async () => {
     const { driver } = memoryPersister()
     const old = (row: Row): Row => {

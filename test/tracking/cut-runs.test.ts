@@ -65,8 +65,7 @@ class Rig {
     const { persister, graph, clock, dir, options } = this
     this.#world.isFirst = false
     const asked = (await persister.pending()).items
-    const isByHand = this.#standing.item === 'byHand' // no other process finds such an application
-    for (const { path } of isByHand ? [] : asked)
+    for (const { path } of asked)
       expect(await sendStored({ persister, appId: 'run', path, message: answer('yes') })).toBe('queued')
     await using tracker = fileTracker({ dir })
     const app = await resumeOrCreate(graph, { ...options, tracker })
@@ -74,8 +73,6 @@ class Rig {
     const run = app.run().finally(() => {
       isOver = true
     })
-    if (isByHand) await this.stands()
-    for (const { path } of isByHand ? app.pending : []) await app.send(answer('yes'), { path })
     while (!isOver) {
       await flush()
       clock.advance(MINUTE)
