@@ -15,6 +15,7 @@ import {
   isChunks,
   isHead,
   isSame,
+  LOG_VERSION,
   type LogLine,
 } from './lines.js'
 
@@ -61,14 +62,15 @@ export class RunFold {
   }
 
   #begin(head: HeadLine): void {
-    const { part, time, lost = 0 } = head
-    const before = this.head
-    const isSameFile = before !== undefined && before.incarnation === head.incarnation && part > 0
+    const { v, part, time, lost = 0 } = head
+    const isSameFile = this.head?.incarnation === head.incarnation && part > 0
     this.head = head
     this.#apps.begin(head)
     this.#errors = new Map()
+    if (v > LOG_VERSION) this.lacks.add(`facts of version ${v} of logs, of which this reads version ${LOG_VERSION}`)
     if (lost > 0) this.lacks.add(`${lost} events that could not be written`)
-    this.createdAt ??= time
+    this.createdAt = head.createdAt ?? this.createdAt ?? time
+    this.startedAt = head.startedAt ?? this.startedAt
     this.updatedAt = Math.max(this.updatedAt, time)
     if (isSameFile) return
     this.seq = -1
@@ -79,7 +81,7 @@ export class RunFold {
     if (epoch !== root.epoch || sequenceId < root.sequenceId) root.maps = this.#keeps ? root.maps : []
     if (epoch === root.epoch) this.#passed(root, sequenceId, time)
     if (epoch !== root.epoch || (root.openMap?.sequenceId ?? 0) > sequenceId + 1) undone(root, time)
-    Object.assign(root, { epoch, sequenceId, position, next })
+    Object.assign(root, { epoch, sequenceId, position, next, startedAt: this.startedAt })
     root.open(time)
   }
 
@@ -290,11 +292,9 @@ export class RunFold {
     app.attempt = startedAt === undefined ? 0 : ((attempts as number | undefined) ?? app.attempt)
     app.recovered = recovered === true
     app.error = status === 'failed' ? this.#errorOf(error) : undefined
-    if (status === 'cancelled')
-      app.cancelled ??= { by: String(by), cause: 'settled', reason: (reason ?? null) as Payload, at: line.time }
-    else app.cancelled = undefined
+    const cancelled = { by: String(by), cause: 'settled', reason: (reason ?? null) as Payload, at: line.time } as const
+    app.cancelled = status === 'cancelled' ? (app.cancelled ?? cancelled) : undefined
     app.quiet()
-    if (this.#keeps) return
-    this.#apps.forget(app, line.app, status)
+    if (!this.#keeps) this.#apps.forget(app, line.app, status)
   }
 }

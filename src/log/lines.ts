@@ -31,6 +31,9 @@ export interface HeadLine extends RunRef {
   readonly sequenceId: number
   readonly position?: string
   readonly next?: string
+  /** When a run that is resumed was created and when it first began, epoch milliseconds. */
+  readonly createdAt?: number
+  readonly startedAt?: number
   /** The state of the root before the first event. */
   readonly state?: Payload
   /** How many events before this part were lost: they could not be written. */

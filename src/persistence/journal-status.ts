@@ -6,6 +6,7 @@ import { AppStatus, type RunEnd, type StoringSummary, type SummarySource } from 
 import type { CommittingStep } from './committing.js'
 import { isEnded } from './due.js'
 import type { StateLabel } from './labels.js'
+import { millisecondsOf } from './order.js'
 import type { FullFacts, Notes } from './record.js'
 import { rootFacts } from './scope-settings.js'
 import type { StoredRecord } from './stored-record.js'
@@ -68,10 +69,11 @@ export class JournalStatus {
     const { scope, sequenceId } = this.#journal
     const found = await scope.ask(() => scope.settings.driver.find(scope.settings))
     if (found?.summary === undefined) return
-    const { status } = found.summary
-    scope.about = rootFacts(scope.about, found.summary)
+    const { status, name, title, labels } = found.summary
     if (isEnded(status)) scope.requests.drop(this.#journal.inbox.requests)
     this.#app.adopt(found.summary)
+    const [createdAt, { startedAt }] = [millisecondsOf(found.born), this.#app]
+    scope.about = rootFacts(scope.about, { name, title, labels, createdAt, startedAt })
     this.#summary.asked = undefined
     this.#diedIn = status === 'running' || status === 'retrying' ? sequenceId : undefined
   }

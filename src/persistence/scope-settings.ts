@@ -55,8 +55,17 @@ export interface RootFacts {
   readonly labels: Readonly<Record<string, string>> | undefined
 }
 
+/** The facts of a root as its store has them. */
+export interface KnownRoot extends RootFacts {
+  /** When it was first stored, epoch milliseconds. Undefined for a new one. */
+  readonly createdAt?: number | undefined
+  /** When its first run began. */
+  readonly startedAt?: number | undefined
+}
+
 /** The given facts of a root, and the stored ones in place of those that were not given. */
-export const rootFacts = (given: RootFacts, stored: Partial<RootFacts>): RootFacts => ({
+export const rootFacts = (given: RootFacts, stored: Partial<KnownRoot>): KnownRoot => ({
+  ...stored,
   name: given.name ?? stored.name,
   title: given.title ?? stored.title,
   labels: given.labels ?? stored.labels,

@@ -11,7 +11,7 @@ import { fitRecord } from './migrate.js'
 import { orderAfter } from './order.js'
 import { Outage } from './outage.js'
 import { RunRequests } from './requests.js'
-import type { RootFacts, ScopeSettings } from './scope-settings.js'
+import type { KnownRoot, ScopeSettings } from './scope-settings.js'
 import type { StoredRecord } from './stored-record.js'
 import { type Refusal, TreeStatus } from './tree-status.js'
 
@@ -32,7 +32,7 @@ const NONE: readonly number[] = Object.freeze([])
 export class Scope {
   readonly settings: ScopeSettings
   /** The facts of the root as its store has them: given ones, else those that are stored. */
-  about: RootFacts
+  about: KnownRoot
   /** Shared with the other stores of its tree. */
   outage: Outage
   readonly #main: Scope | undefined

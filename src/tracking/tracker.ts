@@ -31,6 +31,10 @@ export interface TrackedRun {
   readonly position?: string
   /** The action that runs next. */
   readonly next?: string
+  /** When a run that is resumed was created, epoch milliseconds. */
+  readonly createdAt?: number | undefined
+  /** When it first began. */
+  readonly startedAt?: number | undefined
 }
 
 /** A run that is started for the process that will take it. */

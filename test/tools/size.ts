@@ -34,7 +34,7 @@ const BUDGETS: readonly Budget[] = [
   { name: 'declare', program: 'test/tools/sizes/declare.ts', aimBytes: 11 * KIB, mostBytes: 11 * KIB },
   { name: 'sequential', program: 'test/tools/sizes/sequential.ts', aimBytes: 26 * KIB, mostBytes: 63_900 },
   { name: 'maps', program: 'test/tools/sizes/maps.ts', aimBytes: 35 * KIB, mostBytes: 63_900 },
-  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 68_100 },
+  { name: 'core', program: CORE, aimBytes: 38 * KIB, mostBytes: 68_110 },
 ]
 
 /** The bundle of a program, minified; xstate stays outside. */

@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { createApplication, defineMessage, defineState, resumeOrCreate, type as typeOf } from 'teasel'
 import { describeApp } from 'teasel/live'
 import { type AppNode, memoryPersister, type RunSummary, type RunTree, rewind } from 'teasel/persistence'
-import { fileReader, fileTracker } from 'teasel/tracking/file'
+import { type FileTracker, fileReader, fileTracker } from 'teasel/tracking/file'
 import { describe, expect, it, vi } from 'vitest'
 import { joinIndexes } from '../../src/adapters/file/housekeeping.js'
 import { IndexFile, keyOf } from '../../src/adapters/file/index-file.js'
 import { IndexReader } from '../../src/adapters/file/index-reader.js'
 import { placesIn, realFs } from '../../src/adapters/file/places.js'
 import { SeqOrder } from '../../src/log/seq-order.js'
-import { defer, flush } from '../support/deferred.js'
+import { defer, flush, flushUntil } from '../support/deferred.js'
 import { quiet } from '../support/quiet-logger.js'
 import { filesIn, folder } from './folders.js'
 
@@ -24,6 +24,14 @@ interface Work {
 const kit = defineState<Work>()
 const answer = defineMessage('answer', typeOf<string>())
 const add = kit.action({ reads: ['n'], writes: ['n'], run: ({ state: { n } }) => ({ n: n + 1 }) })
+const asking = kit.action({
+  reads: [],
+  writes: [],
+  run: async ({ context }) => {
+    await context.receiveOne(answer)
+    return {}
+  },
+})
 const counter = kit.graph({
   actions: { add },
   transitions: { add: [{ to: 'add', when: ({ state: { n } }) => n % 3 !== 0 }] },
@@ -231,6 +239,44 @@ describe('a process that is gone', () => {
 })
 
 describe('an index', () => {
+  it('has the beginning of a run that was resumed, whichever process has written of it', async () => {
+    const dir = folder()
+    const persister = memoryPersister()
+    const places = placesIn(dir, 'default')
+    const graph = kit.graph({ actions: { ask: asking } })
+    const options = { appId: 'run', entrypoint: 'ask', state: { n: 0 }, persister, logger: quiet } as const
+    const goOn = async (tracker: FileTracker): Promise<void> => {
+      await using app = await resumeOrCreate(graph, { ...options, tracker })
+      await app.run({ whenWaiting: 'return' })
+      const at = Date.now()
+      await flushUntil(() => Date.now() > at) // the next one begins at another time
+    }
+    const agrees = async (): Promise<void> => {
+      const { createdAt, startedAt } = (await fileReader({ dir }).describe({ runId: 'run' }))?.run ?? {}
+      expect((await fileReader({ dir }).list()).items).toMatchObject([{ createdAt, startedAt }])
+    }
+    const makeOld = (): void => {
+      const old = Date.now() / 1000 - 90
+      for (const name of readdirSync(places.index)) utimesSync(join(places.index, name), old, old)
+    }
+    for (const times of [2, 1]) {
+      await using tracker = fileTracker({ dir })
+      for (let i = 0; i < times; i++) await goOn(tracker)
+      await agrees()
+    }
+    makeOld()
+    await joinIndexes(places, 'me')
+    await agrees()
+    {
+      await using tracker = fileTracker({ dir })
+      await goOn(tracker)
+    }
+    makeOld()
+    await joinIndexes(places, 'you')
+    expect(readdirSync(places.index)).toEqual(['joined-you.jsonl'])
+    await agrees()
+  })
+
   it('is read again only if it has changed', async () => {
     const dir = folder()
     const index = new IndexFile(realFs, join(dir, 'default/index'), 'w', () => {})

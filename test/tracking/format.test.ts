@@ -177,6 +177,19 @@ describe('the log of a run', () => {
     expect((await fileReader({ dir }).describe({ runId: 'run-1' }))?.run.status).toBe('finished')
   })
 
+  it('tells that a log is of a later version, and reads what it knows', async () => {
+    const dir = folder()
+    await using tracker = fileTracker({ dir })
+    await runLogged(tracker)
+    const path = join(dir, 'default/runs/run-1.0.0.jsonl')
+    const text = filesIn(dir).get('default/runs/run-1.0.0.jsonl') ?? ''
+    writeFileSync(path, text.replace('"v":1,', '"v":7,'))
+
+    const tree = await fileReader({ dir }).describe({ runId: 'run-1' })
+    expect(tree?.lacks).toContain('facts of version 7 of logs, of which this reads version 1')
+    expect(tree?.run.status).toBe('finished')
+  })
+
   it('names a line that is broken in the middle, and reads the others', async () => {
     const dir = folder()
     await using tracker = fileTracker({ dir })

@@ -22,7 +22,7 @@ interface Part {
 
 /** The head of a part of the log of a run. */
 export function headOf(run: TrackedRun, encoder: LineEncoder, { part, at, graph, ...more }: Part): HeadLine {
-  const { appId, partitionKey, epoch, name, title, labels } = run
+  const { appId, partitionKey, epoch, name, title, labels, createdAt, startedAt } = run
   const texts = Object.entries(labels).map(([key, text]) => [key, textOf(encoder.payload(text, 'labels', key))])
   const { incarnation, lost, worker } = more
   return {
@@ -37,6 +37,8 @@ export function headOf(run: TrackedRun, encoder: LineEncoder, { part, at, graph,
     sequenceId: at.sequenceId,
     ...(at.position !== undefined && { position: at.position }),
     ...(at.next !== undefined && { next: at.next }),
+    ...(createdAt !== undefined && { createdAt }),
+    ...(startedAt !== undefined && { startedAt }),
     ...(lost > 0 && { lost }),
   }
 }

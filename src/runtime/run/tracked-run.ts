@@ -12,7 +12,7 @@ export function beginTracking(app: Application): void {
   if (tracker === undefined || app.parent !== undefined) return // an application that an action made is part of the run
   const { state, position, next, sequenceId } = checkpoint
   const { partitionKey, start } = journal?.scope.settings ?? { partitionKey: null }
-  const { name, title, labels = {} } = journal?.scope.about ?? {}
+  const { name, title, labels = {}, createdAt, startedAt } = journal?.scope.about ?? {}
   const run: TrackedRun = {
     eventsOf: system.runId,
     appId,
@@ -27,6 +27,8 @@ export function beginTracking(app: Application): void {
     sequenceId,
     ...(position !== undefined && { position }),
     ...(next !== undefined && { next }),
+    createdAt,
+    startedAt,
   }
   system.tracked = { run, below: undefined }
   tell(app, tracker, { ...run, state: publicState(state) })
