@@ -15,7 +15,7 @@ const answer = defineMessage('answer', type<string>())
 afterEach(() => vi.unstubAllEnvs())
 
 /** An application with a step, then a map whose branches are held by the test. */
-function rig(count: number, options: ReporterOptions = {}, terminal = new Terminal()) {
+function rig(count: number, options: ReporterOptions = {}, terminal = new Terminal(), more: readonly string[] = []) {
   vi.stubEnv('CI', '')
   vi.stubEnv('NO_COLOR', '1')
   vi.stubEnv('FORCE_COLOR', undefined)
@@ -46,7 +46,7 @@ function rig(count: number, options: ReporterOptions = {}, terminal = new Termin
   })
   const graph = kit.graph({ actions: { plan, read }, transitions: { plan: 'read' } })
   const reporter: ConsoleReporter = consoleReporter({ name: 'demo', stream: terminal, clock, ...options })
-  const items = Array.from({ length: count }, (_, i) => `doc-${i}`)
+  const items = [...Array.from({ length: count }, (_, i) => `doc-${i}`), ...more]
   const app = createApplication(graph, {
     entrypoint: 'plan',
     state: { items },
@@ -206,9 +206,25 @@ describe('consoleReporter in a terminal', () => {
     await waits
     clock.advance(84)
     expect(terminal.lines.at(-1)).toBe('? ask waits for answer Go on?')
+    expect(terminal.lines[0]).toMatch(/^⏸ asking waiting \d+ ms 0 steps$/)
     asking.send(answer('yes'))
     await run
     expect(terminal.lines).toEqual(['✓ ask 84 ms', '✓ asking finished 84 ms 1 step'])
+  })
+
+  it('shows a run as waiting once no branch of it works', async () => {
+    const { app, clock, terminal, held } = rig(1, {}, undefined, ['ask-1'])
+    const run = app.run()
+    await flush()
+    clock.advance(84)
+    expect(terminal.lines[0]).toMatch(/^▶ demo running \d+ ms 1 step$/)
+    held.get('doc-0')?.resolve('ok')
+    await flush()
+    clock.advance(84)
+    expect(terminal.lines[0]).toMatch(/^⏸ demo waiting \d+ ms 1 step$/)
+    await app.send(answer('yes'), { path: 'read/ask-1' })
+    await run
+    expect(terminal.lines.at(-1)).toBe('✓ demo finished 168 ms 2 steps')
   })
 
   it('ends with `close`: the streams and the clock are given back, and nothing more is shown', async () => {
@@ -265,7 +281,7 @@ describe('consoleReporter elsewhere', () => {
     clock.advance(1000)
     held.get('doc-0')?.resolve('ok')
     await flush()
-    held.get('doc-1')?.reject(new RangeError('busy'))
+    held.get('doc-1')?.reject(new RangeError('busy', { cause: new TypeError('socket') }))
     await flush()
     clock.advance(1000)
     held.get(items[2] ?? '')?.resolve('ok')
@@ -277,7 +293,7 @@ describe('consoleReporter elsewhere', () => {
       '✓ plan 0 ms\n',
       '▶ read\n',
       '  read 0/3 ▶3\n',
-      expect.stringMatching(/^✕ read\/doc-1 failed after 1\.0 s: RangeError: busy\n$/),
+      '✕ read/doc-1 (read) failed after 1.0 s: RangeError: busy (cause: TypeError: socket)\n',
       '  read 2/3 ✓1 ✕1 ▶1\n',
       '✓ read 2.0 s ✓2 ✕1\n',
       '✓ demo finished 2.0 s 2 steps\n',

@@ -12,6 +12,7 @@ const COLOUR = {
   cancelled: 'yellow',
   halted: 'green',
   finished: 'green',
+  waiting: 'yellow',
 } as const
 
 const MAPS = 3
@@ -35,8 +36,18 @@ export function timeText(ms: number): string {
 const spaced = (...pieces: readonly (Piece | undefined)[]): Piece[] =>
   pieces.flatMap((one) => (one === undefined || one.text === '' ? [] : [fixed(' '), one])).slice(1)
 
+/** Whether all that is left of a run waits, and an answer would let it go on. */
+function isWaiting({ status, questions, branches, maps }: RunView): boolean {
+  if (status !== 'running' || questions.size === 0) return false
+  // A branch that waits holds no place, so a queued one is about to start.
+  for (const map of maps.values()) if (countsOf(map).queued > 0) return false
+  for (const [appId, { waits }] of branches) if (waits.size === 0 && !maps.has(appId)) return false
+  return true
+}
+
 export function headOf(run: RunView, name: string, now: number): Piece[] {
-  const { status, stepCount, leaked, endedAt, error } = run
+  const { stepCount, leaked, endedAt, error } = run
+  const status = isWaiting(run) ? 'waiting' : run.status
   return spaced(
     fixed(STATUS_SIGNS[status], COLOUR[status]),
     piece(name, 'bold'),

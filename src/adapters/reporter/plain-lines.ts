@@ -27,7 +27,8 @@ export function plainLine(event: AnyEvent, run: RunView, name: string): Piece[] 
     case 'branch.settled': {
       const { result, status, path, durationMs } = event
       if (result.status !== 'failed' || run.failureCount > MOST_FAILURES) return undefined
-      const text = `${printPath(path)} ${status} after ${timeText(durationMs)}: ${reasonOf(result.error)}`
+      const action = run.failures.at(-1)?.action ?? event.source
+      const text = `${printPath(path)} (${action}) ${status} after ${timeText(durationMs)}: ${reasonOf(result.error)}`
       const last = run.failureCount === MOST_FAILURES ? [fixed(' (further failures are counted only)', 'dim')] : []
       return [fixed('✕ ', 'red'), piece(text, 'red'), ...last]
     }

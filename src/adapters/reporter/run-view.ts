@@ -82,6 +82,8 @@ export interface RunView {
 
 const FINISHED = 3
 const FAILURES = 3
+/** Causes may go round. */
+const CAUSES = 8
 
 const newRun = ({ runId, time }: AnyEvent): RunView => ({
   runId,
@@ -258,11 +260,16 @@ function questionOf({ path, source, kinds, ask }: Of<'wait'>): Question {
   return { path: printPath(path), action: source, kinds, ask: text }
 }
 
-/** What went wrong, without its place, which the line has anyway. */
+/** The error that was thrown, and its innermost cause, without their place: the line has that anyway. */
 export function reasonOf(error: unknown): string {
-  const cause = ActionError.is(error) ? error.cause : error
-  return isInstance(cause, Error) ? `${nameOf(cause)}: ${messageOf(cause)}` : messageOf(cause)
+  const thrown = ActionError.is(error) ? error.cause : error
+  let cause = thrown
+  for (let i = 0; i < CAUSES && isInstance(cause, Error) && cause.cause !== undefined; i++) cause = cause.cause
+  return cause === thrown ? errorText(thrown) : `${errorText(thrown)} (cause: ${errorText(cause)})`
 }
+
+const errorText = (error: unknown): string =>
+  isInstance(error, Error) ? `${nameOf(error)}: ${messageOf(error)}` : messageOf(error)
 
 /** `45 %`, `3/7 pages`. */
 function progressText({ fraction, done, total, message }: Partial<Of<'progress'>>): string {
