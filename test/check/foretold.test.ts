@@ -6,7 +6,7 @@ import { EDITS, type Edited } from './edits.js'
 import { appId, bring, clockOver, OPTIONS, open, POSITIONS } from './positions.js'
 import { Behaviour, program } from './program.js'
 
-const READING = ['name', 'load', 'list', 'find', 'history', 'then']
+const READING = ['name', 'load', 'list', 'find', 'history', 'countBelow', 'then']
 
 /** The same store, which refuses whatever else than reading is asked of it. */
 function readOnly({ driver }: Persister): Persister {
