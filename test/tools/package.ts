@@ -23,7 +23,7 @@ mkdirSync(join(ROOT, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(ROOT, '.cache/package-'))
 
 /** The maximum size of the tarball: a user installs it often. A fifth of it is the page and the guides. */
-const MOST_BYTES = 657_000
+const MOST_BYTES = 658_000
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
