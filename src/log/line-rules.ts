@@ -15,7 +15,7 @@ const OPTIONAL: Rules = [
     'runId appId source key status stored policy kind level next position to condition name graph title',
   ),
   ...rules('number', 'app sequenceId epoch incarnation part lost index attempt durationMs visit concurrency delayMs'),
-  ...rules('number', 'at since until base sinceMs limit'),
+  ...rules('number', 'at since until base sinceMs limit createdAt startedAt'),
   ...rules('object', 'worker labels result schemas forkedFrom'),
   ...rules('texts', 'kinds update'),
   ...rules('numbers', 'queued'),

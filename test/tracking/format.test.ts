@@ -190,6 +190,18 @@ describe('the log of a run', () => {
     expect(tree?.run.status).toBe('finished')
   })
 
+  it('is damaged where the time of its beginning is no number', async () => {
+    const dir = folder()
+    await using tracker = fileTracker({ dir })
+    await runLogged(tracker)
+    const path = join(dir, 'default/runs/run-1.0.0.jsonl')
+    const text = filesIn(dir).get('default/runs/run-1.0.0.jsonl') ?? ''
+    for (const name of ['createdAt', 'startedAt']) {
+      writeFileSync(path, text.replace('"v":1,', `"v":1,"${name}":"x",`))
+      await expect(fileReader({ dir }).describe({ runId: 'run-1' })).rejects.toMatchObject({ systemCode: 'EBADMSG' })
+    }
+  })
+
   it('names a line that is broken in the middle, and reads the others', async () => {
     const dir = folder()
     await using tracker = fileTracker({ dir })
