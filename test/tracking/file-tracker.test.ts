@@ -239,6 +239,40 @@ describe('fileTracker', () => {
     }
   })
 
+  it('lets chunks and queued branches wait by the clock of their run, however far that is from the other one', async () => {
+    vi.useFakeTimers({ now: 1e9, toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
+    try {
+      const [dir, other] = [folder(), folder()]
+      const pace = () => new Pace(Date.now, 0)
+      await using tracker = new DiskTracker({ dir }, { pace: pace() })
+      const chunk = stream(tracker)
+      chunk('x', 0)
+      vi.advanceTimersByTime(25) // the lines before it are written
+      expect(chunksIn(dir)).toEqual([])
+      chunk('y', 25)
+      vi.advanceTimersByTime(125)
+      expect(chunksIn(dir)).toEqual([2])
+
+      await using another = new DiskTracker({ dir: other }, { pace: pace() })
+      stream(another)
+      const branch = {
+        ...OF_STREAM,
+        appId: 'branch',
+        path: [{ map: 'pour', visit: 1, key: 'k' }],
+        source: 'pour',
+        key: 'k',
+      }
+      another.track({ ...branch, type: 'branch.queued', index: 0, seq: 2, time: 0 } as unknown as AnyEvent)
+      vi.advanceTimersByTime(25)
+      expect(linesOf(other).map(({ type }) => type)).not.toContain('branch.queued')
+      another.track({ ...branch, type: 'branch.start', index: 0, seq: 3, time: 25 } as unknown as AnyEvent)
+      another.flush()
+      expect(linesOf(other).at(-1)).toMatchObject({ type: 'branch.start', queued: [2, 0] })
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('has no timer once no run goes on', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
     try {
