@@ -10,7 +10,8 @@ export interface EventQuery extends RunTarget {
   readonly types?: readonly string[] | undefined
   /**
    * Whether the log is read on at its end until the run has ended, also when it is written by another process. A log that
-   * is not there yet is awaited; one that is removed ends the reading. Default true. Without it the events of the log until now are given.
+   * is not there yet is awaited; one that is removed ends the reading. Default true. Without it the events of the log until
+   * now are given.
    */
   readonly follow?: boolean | undefined
   /** Ends the reading. */
